@@ -1,0 +1,31 @@
+"""Fingerprints: what a model and a tokenizer are, whatever file they came from."""
+
+import hashlib
+import json
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def model_fingerprint(model: nn.Module) -> str:
+    """SHA-256 of the names, shapes, dtypes and bytes of all parameters (a tied one once), in order of name."""
+    digest = hashlib.sha256()
+    for name, parameter in sorted(model.named_parameters()):
+        digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}\n".encode())
+        plain = parameter.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        digest.update(plain.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """SHA-256 of the tokenizer's whole definition, or of its vocabulary where it has no `tokenizers` backend."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    vocabulary = json.dumps(sorted(tokenizer.get_vocab().items()))
+    definition = vocabulary if backend is None else backend.to_str()
+    return hashlib.sha256(f"{definition}{tokenizer.bos_token!r}".encode()).hexdigest()
+
+
+def settings_fingerprint(**settings: object) -> str:
+    """SHA-256 of settings that are plain data (or have a telling repr), in order of name."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()

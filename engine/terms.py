@@ -1,0 +1,142 @@
+"""The engine's vocabulary as frozen dataclasses: what goes in and what is asked for."""
+
+from collections.abc import Callable
+from collections.abc import Sequence as Series
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.errors import CorpusError, QueryError
+
+Labels = Literal["sampled", "true"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A training sequence, taken as it stands: position t predicts position t + 1, the last predicts nothing."""
+
+    ids: tuple[int, ...]
+
+    def __init__(self, ids: Series[int]) -> None:
+        if len(ids) < 2:
+            raise CorpusError(
+                f"A sequence has {len(ids)} token(s), so it predicts nothing.",
+                "Give sequences of two tokens or more.",
+            )
+        object.__setattr__(self, "ids", tuple(int(i) for i in ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A measurement to explain: log p(completion | prompt), summed over the completion's tokens, in nats.
+
+    Give either text, tokenised once by the model's tokenizer, or ids through `Query.from_ids`.
+    """
+
+    prompt: str = ""
+    completion: str = ""
+    prompt_ids: tuple[int, ...] | None = None
+    completion_ids: tuple[int, ...] | None = None
+
+    @classmethod
+    def from_ids(cls, prompt_ids: Series[int], completion_ids: Series[int]) -> "Query":
+        """A query of token ids, taken as they stand: no beginning-of-sequence token is put in front."""
+        if not prompt_ids or not completion_ids:
+            raise QueryError(
+                f"A query needs prompt and completion ids; got {len(prompt_ids)} and {len(completion_ids)}.",
+                "Give at least one token of each: the first completion token is predicted from the prompt.",
+            )
+        return cls(prompt_ids=tuple(prompt_ids), completion_ids=tuple(completion_ids))
+
+
+def _positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise QueryError(f"{name}({value}) does not damp.", "Give a number above zero.")
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeDamping:
+    """Damping as a multiple of the mean corrected eigenvalue of each module; the paper's is 0.1."""
+
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _positive("RelativeDamping", self.factor)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsoluteDamping:
+    """The same damping for every module, in the units of the corrected eigenvalues (nats^2)."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        _positive("AbsoluteDamping", self.value)
+
+
+Damping = RelativeDamping | AbsoluteDamping
+
+
+@dataclass(frozen=True, slots=True)
+class RetainedEnergy:
+    """For each module the least rank that keeps this share of the preconditioned query's squared norm."""
+
+    share: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise QueryError(f"RetainedEnergy({self.share}) is not a share.", "Give a number in (0, 1].")
+
+
+Rank = int | RetainedEnergy | None
+
+
+@dataclass(frozen=True, slots=True)
+class FactorConfig:
+    """How factors are fitted.
+
+    labels: "sampled" draws each label from the model (the paper's choice: the true Fisher); "true" takes the
+        next token (the empirical Fisher, for comparison with other tools).
+    seed: sampled labels depend only on (seed, sequence, position).
+    batch_tokens: padded tokens in a batch; bounds memory, not the result.
+    """
+
+    labels: Labels = "sampled"
+    seed: int = 0
+    batch_tokens: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreConfig:
+    """What to compute of the influences.
+
+    rank: None keeps the preconditioned query whole; an integer or `RetainedEnergy` factors it.
+    per_token: token influences too (of the hits only, when `top_k` is given).
+    top_k: keep the k heaviest sequences of each sign and a summary of all scores, instead of all scores.
+    """
+
+    damping: Damping = RelativeDamping(0.1)
+    rank: Rank = None
+    per_token: bool = True
+    top_k: int | None = None
+    batch_tokens: int = 8192
+
+    def __post_init__(self) -> None:
+        for name, value in (("rank", self.rank), ("top_k", self.top_k)):
+            if isinstance(value, int) and value < 1:
+                raise QueryError(f"{name}={value} keeps nothing.", "Give 1 or more, or None.")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step of work: `done` of `total` sequences (or modules, in stage "eigenvectors") of a stage."""
+
+    stage: str
+    done: int
+    total: int
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def silent(_: Progress) -> None:
+    """The progress callback that tells nobody."""

@@ -1,0 +1,80 @@
+"""Factors survive the disk; damage and mismatch are refused with a remedy; nothing half-written remains."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine import Factors, FactorsError, LanguageModel, Query, Sequence, fit_factors, prepare
+from engine.storage.factors import ModuleFactors
+from engine.storage.folder import MANIFEST, TENSORS
+from tests.engine.tiny import tiny_model
+
+
+@pytest.fixture
+def model() -> LanguageModel:
+    return tiny_model("llama", torch.float32)
+
+
+@pytest.fixture
+def factors(model: LanguageModel, corpus: list[Sequence]) -> Factors:
+    return fit_factors(model, corpus)
+
+
+def test_a_round_trip_is_exact_and_keeps_the_fingerprint(factors: Factors, tmp_path: Path) -> None:
+    factors.save(tmp_path / "factors")
+    again = Factors.load(tmp_path / "factors")
+    assert again.fingerprint == factors.fingerprint
+    for name, module in factors.modules.items():
+        for field in ModuleFactors.__dataclass_fields__:
+            assert torch.equal(getattr(module, field), getattr(again.modules[name], field))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["factors"]
+
+
+def test_saving_over_older_factors_replaces_them(factors: Factors, tmp_path: Path) -> None:
+    factors.save(tmp_path / "factors")
+    factors.save(tmp_path / "factors")
+    assert Factors.load(tmp_path / "factors").fingerprint == factors.fingerprint
+
+
+@pytest.mark.parametrize("cut", [1, 1000, None])
+def test_a_file_cut_short_is_refused_with_a_remedy(factors: Factors, tmp_path: Path, cut: int | None) -> None:
+    factors.save(tmp_path / "factors")
+    file = tmp_path / "factors" / TENSORS
+    file.write_bytes(file.read_bytes()[: -cut if cut else 0])
+    with pytest.raises(FactorsError, match="cut short") as caught:
+        Factors.load(tmp_path / "factors")
+    assert "again" in caught.value.remedy
+
+
+def test_a_missing_or_edited_manifest_is_refused(factors: Factors, tmp_path: Path) -> None:
+    factors.save(tmp_path / "factors")
+    manifest = tmp_path / "factors" / MANIFEST
+    manifest.write_text(manifest.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(FactorsError, match="was changed"):
+        Factors.load(tmp_path / "factors")
+    manifest.write_text("{")
+    with pytest.raises(FactorsError, match="holds no factors"):
+        Factors.load(tmp_path / "factors")
+
+
+def test_factors_of_another_model_or_other_modules_are_refused(factors: Factors) -> None:
+    query = [Query.from_ids([1], [2])]
+    with pytest.raises(FactorsError, match="belong to model"):
+        prepare(tiny_model("gpt2", torch.float32), factors, query)
+    with pytest.raises(FactorsError, match="other modules"):
+        prepare(tiny_model("llama", torch.float32, track="mlp+attention"), factors, query)
+
+
+def test_a_failed_save_leaves_the_old_factors(
+    factors: Factors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors.save(tmp_path / "factors")
+
+    def full_disk(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("engine.storage.folder.save_file", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        factors.save(tmp_path / "factors")
+    assert Factors.load(tmp_path / "factors").fingerprint == factors.fingerprint
