@@ -36,7 +36,7 @@ def prepare(
         raise QueryError("There is no query.", "Give at least one Query(prompt=..., completion=...).")
     factors.check(model)
     report = progress or silent
-    log_p, gradients = _measured_gradients(model, [encode_query(model, query) for query in queries], report)
+    log_p, gradients = measured_gradients(model, [encode_query(model, query) for query in queries], report)
     modules: dict[str, Preconditioned] = {}
     for name in model.tracked:
         fitted = factors.modules[name]
@@ -56,8 +56,8 @@ def prepare(
     return PreparedQueries(modules, tuple(log_p), model.fingerprint, factors.fingerprint)
 
 
-def _measured_gradients(
-    model: LanguageModel, encoded: list[EncodedQuery], progress: ProgressCallback
+def measured_gradients(
+    model: LanguageModel, encoded: list[EncodedQuery], progress: ProgressCallback = silent
 ) -> tuple[list[float], dict[str, Tensor]]:
     """log p(completion | prompt) of each query, and its gradient [query, out, in] in each tracked weight."""
     log_p: list[float] = []
