@@ -75,6 +75,8 @@ class AbsoluteDamping:
 
 Damping = RelativeDamping | AbsoluteDamping
 
+PAPER_DAMPING = RelativeDamping(0.1)
+
 
 @dataclass(frozen=True, slots=True)
 class RetainedEnergy:
@@ -114,7 +116,7 @@ class ScoreConfig:
     top_k: keep the k heaviest sequences of each sign and a summary of all scores, instead of all scores.
     """
 
-    damping: Damping = RelativeDamping(0.1)
+    damping: Damping = PAPER_DAMPING
     rank: Rank = None
     per_token: bool = True
     top_k: int | None = None

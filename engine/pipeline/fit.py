@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.corpus.batches import Batch, Sequences, checked
 from engine.errors import NumericalError
 from engine.maths.corrected_eigenvalues import squared_gradient_sum
-from engine.maths.covariance import second_moment_sum
+from engine.maths.covariance import symmetric, upper_second_moment_sum
 from engine.maths.eigenbasis import eigenbasis
 from engine.model.capture import Captured
 from engine.model.language_model import LanguageModel
@@ -96,9 +96,9 @@ def _covariances(
         positions += int(counted.sum())
         sharing.update(_sharing(captured.activations))
         for name in model.tracked:
-            gradients.add(name, second_moment_sum(captured.output_gradients[name][counted]))
+            gradients.add(name, upper_second_moment_sum(captured.output_gradients[name][counted]))
             if sharing[name] == name:
-                inputs.add(name, second_moment_sum(captured.activations[name][counted]))
+                inputs.add(name, upper_second_moment_sum(captured.activations[name][counted]))
 
     labels = labels_for_fitting(config)
     run_pass(model, sequences, config.batch_tokens, labels, consume, "covariances", progress)
@@ -122,8 +122,10 @@ def _eigenbases(
     for done, name in enumerate(model.tracked):
         progress(Progress("eigenvectors", done, len(model.tracked)))
         if sharing[name] == name:
-            bases[name] = eigenbasis(input_sums[name] / positions, f"the activations of {name}")
-        bases[name + _GRADIENT] = eigenbasis(gradient_sums[name] / positions, f"the output gradients of {name}")
+            bases[name] = eigenbasis(symmetric(input_sums[name]) / positions, f"the activations of {name}")
+        bases[name + _GRADIENT] = eigenbasis(
+            symmetric(gradient_sums[name]) / positions, f"the output gradients of {name}"
+        )
     progress(Progress("eigenvectors", len(model.tracked), len(model.tracked)))
     return bases
 

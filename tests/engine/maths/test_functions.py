@@ -6,6 +6,7 @@ import torch
 
 from engine import NumericalError
 from engine.maths.corrected_eigenvalues import rotating_tokens_is_cheaper, squared_gradient_sum
+from engine.maths.covariance import PANEL, symmetric, upper_second_moment_sum
 from engine.maths.eigenbasis import eigenbasis
 from engine.maths.influence import factored_token_influences, sequence_influences, token_influences
 from engine.maths.low_rank import factor, rank_for_energy
@@ -104,3 +105,9 @@ def test_low_rank_is_the_best_approximation_and_energy_chooses_the_least_rank() 
     for rank, share in enumerate(shares, start=1):
         assert rank_for_energy(matrix, share - 1e-9) == rank
     assert rank_for_energy(torch.zeros(3, 3), 0.9) == 1
+
+
+@pytest.mark.parametrize("d", [1, 7, 2 * PANEL - 1, 2 * PANEL, 2 * PANEL + 37])
+def test_panels_of_the_second_moment_complete_to_the_whole_product(d: int) -> None:
+    vectors = random(5, d)
+    torch.testing.assert_close(symmetric(upper_second_moment_sum(vectors)), vectors.T @ vectors)

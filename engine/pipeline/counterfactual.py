@@ -1,0 +1,235 @@
+"""The counterfactual check: what really happens to log p when a sequence is added or taken away.
+
+The proximal Bregman objective (paper, eq 7) is minimised over the tracked weights:
+
+    mean_i D(x_i) + (copies / N) L(z) + sum_m (damping_m / 2) ||delta_m||^2,
+
+with D(x) the Kullback-Leibler divergence of the moved model's predictions from the model's own, summed over the
+sequence's positions (the Bregman divergence of the cross-entropy in its outputs), and L(z) the sequence's loss.
+The change of log p at the minimum is what influence / N predicts to first order.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as Series
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from engine.corpus.batches import Batch, Sequences, batches, checked
+from engine.corpus.encoding import EncodedQuery, encode_query
+from engine.maths.damping import damping_value
+from engine.maths.gradient import sequence_gradients
+from engine.maths.measurement import log_likelihoods
+from engine.maths.precondition import precondition
+from engine.model.capture import Capture, Captured, capture
+from engine.model.language_model import LanguageModel
+from engine.model.moved import moved, weight_norm
+from engine.pipeline.query import measured_gradients
+from engine.storage.factors import Factors
+from engine.terms import PAPER_DAMPING, Damping, Progress, ProgressCallback, Query, Sequence, silent
+
+Step = Mapping[str, Float[Tensor, "d_out d_in"]]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterfactualConfig:
+    """How the objective is minimised.
+
+    copies: +1 adds a copy of the sequence, -1 takes one away. iterations: passes of preconditioned conjugate
+    gradients at most; it stops earlier when the preconditioned gradient has fallen to `tolerance` of its start.
+    """
+
+    copies: int = 1
+    iterations: int = 30
+    tolerance: float = 0.01
+    damping: Damping = PAPER_DAMPING
+    batch_tokens: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """Changes of log p(completion | prompt), one a query, in nats.
+
+    predicted: copies x influence / N. measured: at the objective's minimum. residual: what is left of the
+    preconditioned gradient's norm, as a share of the start; above the tolerance it did not converge.
+    """
+
+    predicted: tuple[float, ...]
+    measured: tuple[float, ...]
+    iterations: int
+    residual: float
+
+
+def counterfactual(
+    model: LanguageModel,
+    factors: Factors,
+    queries: Series[Query],
+    sequence: Sequence,
+    sequences: Iterable[Sequence],
+    training_sequences: int,
+    config: CounterfactualConfig = CounterfactualConfig(),
+    progress: ProgressCallback | None = None,
+) -> Counterfactual:
+    """Solve the proximal Bregman objective for one sequence and measure every query at its minimum.
+
+    sequences: over which the divergence is averaged, the training set or a random sample of it.
+    training_sequences: N. The weights are moved for a while and restored bit for bit.
+
+    Raises: CorpusError, QueryError, FactorsError, NumericalError.
+    """
+    factors.check(model)
+    encoded = [encode_query(model, query) for query in queries]
+    solver = _Objective(model, factors, sequence, checked(sequences), config.copies / training_sequences, config)
+    step, iterations, residual = _minimise(solver, config, progress or silent)
+    before, gradients = measured_gradients(model, encoded)
+    with moved(model, step):
+        after = [_log_p(model, query) for query in encoded]
+    start = solver.start()
+    predicted = [
+        sum(float((gradients[name][place] * start[name]).sum()) for name in model.tracked)
+        for place in range(len(encoded))
+    ]
+    measured = [new - old for new, old in zip(after, before, strict=True)]
+    return Counterfactual(tuple(predicted), tuple(measured), iterations, residual)
+
+
+def _minimise(
+    solver: "_Objective", config: CounterfactualConfig, progress: ProgressCallback
+) -> tuple[Step, int, float]:
+    """Conjugate gradients preconditioned with EK-FAC, from EK-FAC's own answer.
+
+    Near the minimum the objective is quadratic, so H p is the difference of two gradients.
+    """
+    step = dict(solver.start())
+    # The preconditioned size of the pull alone is what convergence is measured against.
+    reference = solver.pull_size()
+    gradient = solver.gradient(step)
+    whitened = solver.preconditioned(gradient)
+    direction = {name: -part for name, part in whitened.items()}
+    size = _dot(gradient, whitened)
+    for iteration in range(config.iterations):
+        progress(Progress("counterfactual", iteration, config.iterations))
+        residual = (size / reference) ** 0.5
+        if residual <= config.tolerance:
+            return step, iteration, residual
+        ahead = solver.gradient(_plus(step, direction, 1.0))
+        curved = _plus(ahead, gradient, -1.0)
+        length = -_dot(gradient, direction) / _dot(direction, curved)
+        step = _plus(step, direction, length)
+        gradient = _plus(gradient, curved, length)
+        whitened = solver.preconditioned(gradient)
+        size, old = _dot(gradient, whitened), size
+        direction = _plus({name: -part for name, part in whitened.items()}, direction, size / old)
+    return step, config.iterations, (size / reference) ** 0.5
+
+
+class _Objective:
+    """The proximal Bregman objective's gradient in the tracked weights, and EK-FAC's inverse as preconditioner."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        factors: Factors,
+        sequence: Sequence,
+        sequences: Sequences,
+        weight: float,
+        config: CounterfactualConfig,
+    ) -> None:
+        self._model, self._factors, self._config = model, factors, config
+        self._sequences, self._weight = sequences, weight
+        self._sequence = sequence
+        self._damping = {
+            name: damping_value(config.damping, fitted.corrected_eigenvalues)
+            for name, fitted in factors.modules.items()
+        }
+
+    def preconditioned(self, gradient: Step) -> dict[str, Tensor]:
+        """(G~ + damping)^-1 gradient, with EK-FAC's G~."""
+        return {
+            name: precondition(
+                part,
+                self._factors.modules[name].gradient_eigenvectors,
+                self._factors.modules[name].activation_eigenvectors,
+                self._factors.modules[name].corrected_eigenvalues,
+                self._damping[name],
+            )
+            for name, part in gradient.items()
+        }
+
+    def start(self) -> dict[str, Tensor]:
+        """EK-FAC's own solution: (copies / N) (G~ + damping)^-1 grad log p(sequence)."""
+        return self.preconditioned({name: -part for name, part in self._pull({}).items()})
+
+    def pull_size(self) -> float:
+        """The squared norm of the sequence's pull, in the preconditioner's metric."""
+        pull = self._pull({})
+        return _dot(pull, self.preconditioned(pull))
+
+    def gradient(self, step: Step) -> dict[str, Tensor]:
+        """The objective's gradient at the model's weights plus `step`."""
+        total = self._pull(step)
+        with capture(self._model) as opened:
+            for batch in batches(self._model, self._sequences, self._config.batch_tokens):
+                for name, part in self._divergence(opened, batch, step).items():
+                    total[name] += part / len(self._sequences)
+        return {name: total[name] + self._damping[name] * step[name] for name in total}
+
+    def _pull(self, step: Step) -> dict[str, Tensor]:
+        """(copies / N) x the gradient of the sequence's loss, at the model's weights plus `step`."""
+        whole = EncodedQuery(self._sequence.ids, 1)
+        if step:
+            with moved(self._model, step):
+                _, gradients = measured_gradients(self._model, [whole])
+        else:
+            _, gradients = measured_gradients(self._model, [whole])
+        return {name: -self._weight * part[0] for name, part in gradients.items()}
+
+    def _divergence(self, opened: Capture, batch: Batch, step: Step) -> dict[str, Tensor]:
+        """The gradient of the batch's summed divergence: softmax(moved) - softmax(own) in the logits."""
+        own = torch.softmax(opened.forward(batch.ids), dim=-1)
+        with moved(self._model, step):
+            difference = torch.softmax(opened.forward(batch.ids), dim=-1) - own
+            captured = opened.backward(difference.masked_fill_(~batch.predicting.unsqueeze(-1), 0))
+        return _weight_gradients(captured)
+
+
+def one_step(
+    model: LanguageModel, queries: Series[Query], sequence: Sequence, relative_step: float = 1e-4
+) -> tuple[float, ...]:
+    """Tail-patch: the change of each query's log p after one plain gradient step on the sequence.
+
+    The step goes along the gradient of the sequence's log-likelihood in the tracked weights; its norm is
+    `relative_step` times theirs. In nats; the weights are restored bit for bit.
+    """
+    _, gradients = measured_gradients(model, [EncodedQuery(sequence.ids, 1)])
+    step = {name: part[0] for name, part in gradients.items()}
+    size = relative_step * weight_norm(model) / _dot(step, step) ** 0.5
+    encoded = [encode_query(model, query) for query in queries]
+    before = [_log_p(model, query) for query in encoded]
+    with moved(model, step, size):
+        return tuple(_log_p(model, query) - old for query, old in zip(encoded, before, strict=True))
+
+
+def _weight_gradients(captured: Captured) -> dict[str, Tensor]:
+    return {
+        name: sequence_gradients(gradients.flatten(0, 1)[None], captured.activations[name].flatten(0, 1)[None])[0]
+        for name, gradients in captured.output_gradients.items()
+    }
+
+
+def _log_p(model: LanguageModel, query: EncodedQuery) -> float:
+    ids = torch.tensor([query.ids], device=model.device)
+    counted = torch.zeros_like(ids, dtype=torch.bool)
+    counted[:, query.completion_start - 1 : -1] = True
+    with torch.no_grad():
+        return float(log_likelihoods(model.hf_model(input_ids=ids, use_cache=False).logits, ids.roll(-1, 1), counted))
+
+
+def _plus(left: Step, right: Step, scale: float) -> dict[str, Tensor]:
+    return {name: part + scale * right[name] for name, part in left.items()}
+
+
+def _dot(left: Step, right: Step) -> float:
+    return sum(float((part.double() * right[name].double()).sum()) for name, part in left.items())
