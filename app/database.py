@@ -1,0 +1,133 @@
+"""Connections, sessions and migrations. `database`, never `engine`, is SQLAlchemy's engine."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.paths import bundled
+from app.settings import Settings, get_settings
+
+BUSY_SECONDS = 30
+_PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+_MIGRATION_LOCK = 7_290_433
+
+
+def driver_url(url: str) -> str:
+    """`url` with the driver this product uses: plain postgres addresses are read with psycopg 3."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `url`. On SQLite: WAL, foreign keys checked, and patience with a busy file."""
+    if not make_url(url).drivername.startswith("sqlite"):
+        return create_engine(driver_url(url), pool_pre_ping=True)
+    path = make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    database = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(database, "connect", _prepare_sqlite)
+    event.listen(database, "begin", _begin_sqlite)
+    return database
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own BEGIN comes too late to hold a lock, so it is switched off and sent by _begin_sqlite.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def begin_write(session: Session) -> None:
+    """Start a transaction that will write: on SQLite it takes the write lock now, waiting for its turn.
+
+    A transaction that reads first and writes later fails at once when another wrote in between. Whatever the
+    session has read before is committed (it holds nothing to lose).
+    """
+    if session.in_transaction():
+        session.commit()
+    session.connection(execution_options={"writes": True})
+
+
+@contextmanager
+def writing(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """One writing transaction: committed at the end, rolled back when an error leaves the block."""
+    with sessions() as session:
+        begin_write(session)
+        yield session
+        session.commit()
+
+
+def session_factory(settings: Settings) -> sessionmaker[Session]:
+    """Sessions on the product's database."""
+    return sessionmaker(make_engine(settings.database), expire_on_commit=False)
+
+
+@lru_cache
+def get_sessions() -> sessionmaker[Session]:
+    """The sessions of this process, made once."""
+    return session_factory(get_settings())
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the product's database to the newest schema. Safe when several processes do it at once.
+
+    The queue's own database is not touched here: app.jobs.schema brings it up to date.
+    """
+    database = make_engine(settings.database)
+    try:
+        with database.connect() as connection:
+            with _migration_lock(connection):
+                upgrade(connection)
+            connection.commit()
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _migration_lock(connection: Connection) -> Iterator[None]:
+    if connection.dialect.name == "sqlite":
+        connection.execution_options(writes=True)
+        connection.begin()
+        yield
+        return
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    yield
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Run migrations up to `revision` inside the caller's transaction."""
+    from alembic import command
+
+    command.upgrade(alembic_config(connection), revision)
+
+
+def downgrade(connection: Connection, revision: str = "base") -> None:
+    """Undo migrations down to `revision` inside the caller's transaction."""
+    from alembic import command
+
+    command.downgrade(alembic_config(connection), revision)
+
+
+def alembic_config(connection: Connection | None = None) -> Any:
+    """Alembic's configuration for the migrations that travel with the code."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(bundled("alembic")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,269 @@
+"""The tables of the product, as SQLAlchemy 2 models.
+
+Paths are relative to the data folder (INFLUENCE_HOME), so that it can be moved and shared between machines.
+Scores are stored raw, in nats per unit of up-weighting epsilon; dividing by N happens when they are shown.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from app.columns import TypedArray, UtcDateTime, now
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables; constraints are named so that migrations can speak of them on every database."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        str: Text(),
+    }
+
+
+class Model(Base):
+    """A language model that can be asked, and how far its preparation has come."""
+
+    __tablename__ = "models"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    revision: Mapped[str | None]
+    corpus: Mapped[str | None]
+    state: Mapped[str] = mapped_column(default="waiting", index=True)
+    stage: Mapped[str] = mapped_column(default="waiting")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=1)
+    preparer: Mapped[str | None]
+    problem: Mapped[str | None]
+    remedy: Mapped[str | None]
+    parameters: Mapped[int | None]
+    non_embedding_parameters: Mapped[int | None]
+    layers: Mapped[list[Any]] = mapped_column(default=list)
+    tracked: Mapped[list[Any]] = mapped_column(default=list)
+    untracked: Mapped[list[Any]] = mapped_column(default=list)
+    context_length: Mapped[int | None]
+    begins_with: Mapped[int | None]
+    begins_with_text: Mapped[str | None]
+    fact_recall: Mapped[float | None]
+    fingerprint: Mapped[str | None]
+    tokenizer_fingerprint: Mapped[str | None]
+    tokenizer_json: Mapped[str | None] = mapped_column(deferred=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Corpus(Base):
+    """Training documents under a name. A corpus never changes; other content is another corpus."""
+
+    __tablename__ = "corpora"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    state: Mapped[str] = mapped_column(default="waiting")
+    problem: Mapped[str | None]
+    remedy: Mapped[str | None]
+    path: Mapped[str | None]
+    documents: Mapped[int] = mapped_column(default=0)
+    kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    fingerprint: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TokenizedCorpus(Base):
+    """A corpus as one tokenizer reads it, cut into sequences of at most `length` tokens."""
+
+    __tablename__ = "tokenized_corpora"
+    __table_args__ = (UniqueConstraint("corpus", "tokenizer_fingerprint", "length"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    corpus: Mapped[str] = mapped_column(ForeignKey("corpora.name", ondelete="CASCADE"))
+    tokenizer_fingerprint: Mapped[str]
+    length: Mapped[int]
+    path: Mapped[str]
+    sequences: Mapped[int]
+    tokens: Mapped[int]
+    fingerprint: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class FactorSet(Base):
+    """The fitted curvature factors of a model on a corpus. A row exists only for a finished fit."""
+
+    __tablename__ = "factors"
+    __table_args__ = (UniqueConstraint("model_fingerprint", "tokenized", "config_digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(ForeignKey("models.name", ondelete="CASCADE"))
+    model_fingerprint: Mapped[str]
+    tokenized: Mapped[int] = mapped_column(ForeignKey("tokenized_corpora.id", ondelete="CASCADE"))
+    config: Mapped[dict[str, Any]]
+    config_digest: Mapped[str]
+    path: Mapped[str]
+    fingerprint: Mapped[str]
+    seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Query(Base):
+    """A prompt, a completion and a corpus: what is asked, of any number of models."""
+
+    __tablename__ = "queries"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str | None]
+    note: Mapped[str | None]
+    kind: Mapped[str | None]
+    curated: Mapped[bool] = mapped_column(default=False)
+    prompt: Mapped[str]
+    completion: Mapped[str]
+    corpus: Mapped[str] = mapped_column(ForeignKey("corpora.name"))
+    scope: Mapped[str] = mapped_column(default="everything")
+    keep: Mapped[int] = mapped_column(default=50)
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    runs: Mapped[list["Run"]] = relationship(
+        back_populates="query", order_by="Run.created_at", cascade="all, delete-orphan"
+    )
+
+
+class Scan(Base):
+    """One pass over a corpus that answers all its runs together; its shard size is fixed once chosen."""
+
+    __tablename__ = "scans"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"))
+    corpus: Mapped[str] = mapped_column(ForeignKey("corpora.name"))
+    scope: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    tokenized: Mapped[int | None] = mapped_column(ForeignKey("tokenized_corpora.id"))
+    factors: Mapped[int | None] = mapped_column(ForeignKey("factors.id", ondelete="SET NULL"))
+    run_ids: Mapped[list[Any]]
+    keep: Mapped[int]
+    shard_sequences: Mapped[int | None]
+    sequences: Mapped[int | None]
+    seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+
+
+class ScanShard(Base):
+    """A stretch [start, stop) of a scan. `payload` is there once it is finished; it is written only once."""
+
+    __tablename__ = "scan_shards"
+
+    scan_id: Mapped[str] = mapped_column(ForeignKey("scans.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    start: Mapped[int]
+    stop: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    payload: Mapped[bytes | None] = mapped_column(LargeBinary(), deferred=True)
+    seconds: Mapped[float | None]
+    worker: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Run(Base):
+    """One model's answer to a query: its state, its progress, and everything that made its numbers."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_state_queued_at", "state", "queued_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    query_id: Mapped[str] = mapped_column(ForeignKey("queries.id", ondelete="CASCADE"), index=True)
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"), index=True)
+    settings: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(default="queued")
+    stage: Mapped[str] = mapped_column(default="waiting")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    seconds_left: Mapped[float | None]
+    version: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[int] = mapped_column(default=1)
+    scan_id: Mapped[str | None] = mapped_column(ForeignKey("scans.id"), index=True)
+    problem: Mapped[str | None]
+    remedy: Mapped[str | None]
+    log_p: Mapped[float | None]
+    partial: Mapped[list[Any]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    queued_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    layers: Mapped[list[Any]] = mapped_column(default=list)
+    summary: Mapped[dict[str, Any] | None]
+    layer_profile: Mapped[dict[str, Any] | None]
+    training_sequences: Mapped[int | None]
+    sequences_scanned: Mapped[int | None]
+    beginning_of_sequence: Mapped[bool | None]
+    model_fingerprint: Mapped[str | None]
+    tokenizer_fingerprint: Mapped[str | None]
+    corpus_fingerprint: Mapped[str | None]
+    factors_fingerprint: Mapped[str | None]
+    factors_config: Mapped[dict[str, Any] | None]
+    versions: Mapped[dict[str, Any] | None]
+    device: Mapped[str | None]
+    worker: Mapped[str | None]
+    seconds: Mapped[dict[str, Any] | None]
+    query: Mapped[Query] = relationship(back_populates="runs")
+
+
+class Influence(Base):
+    """A kept sequence of a run with its exact terms. `token`, `layer` and `matrix` add up to `influence`."""
+
+    __tablename__ = "influences"
+    __table_args__ = (Index("ix_influences_run_id_sequence_id", "run_id", "sequence_id"),)
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    sign: Mapped[str] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    sequence_id: Mapped[int]
+    influence: Mapped[float]
+    document: Mapped[str]
+    kind: Mapped[str | None]
+    source: Mapped[str]
+    text: Mapped[str]
+    flags: Mapped[list[Any]] = mapped_column(default=list)
+    token_ids: Mapped[NDArray[np.int32]] = mapped_column(TypedArray("<i4"))
+    offsets: Mapped[NDArray[np.int32]] = mapped_column(TypedArray("<i4", axes=2))
+    token: Mapped[NDArray[np.float32]] = mapped_column(TypedArray("<f4"))
+    layer: Mapped[NDArray[np.float32]] = mapped_column(TypedArray("<f4"))
+    matrix: Mapped[NDArray[np.float32]] = mapped_column(TypedArray("<f4", axes=2), deferred=True)
+
+
+class Worker(Base):
+    """The heartbeat of a worker process; one that was told to stop says so."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int]
+    busy: Mapped[bool] = mapped_column(default=False)
+    seen_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    stopped_at: Mapped[datetime | None]
+
+
+class Rescue(Base):
+    """How often a workflow was taken over from a worker that died; beyond a limit it is given up."""
+
+    __tablename__ = "rescues"
+
+    workflow: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(default=0)
+    last_at: Mapped[datetime] = mapped_column(default=now)

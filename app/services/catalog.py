@@ -1,0 +1,106 @@
+"""What there is to ask: models, corpora, and the workers that answer."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.columns import now
+from app.models import Corpus, FactorSet, Model, Run, TokenizedCorpus, Worker
+from app.services import views
+from app.services.errors import NotFound
+from app.services.shapes import CorpusView, ModelView, Status, WorkerView
+from app.settings import get_settings
+
+_MODEL_FIELDS = (
+    "name",
+    "source",
+    "state",
+    "stage",
+    "done",
+    "total",
+    "parameters",
+    "non_embedding_parameters",
+    "layers",
+    "tracked",
+    "untracked",
+    "context_length",
+    "fact_recall",
+    "fingerprint",
+)
+_CORPUS_FIELDS = ("name", "source", "state", "documents", "kinds", "fingerprint")
+_WORKER_FIELDS = ("name", "device", "busy", "seen_at")
+
+
+def models(session: Session) -> list[ModelView]:
+    """All models, in the order they were added."""
+    return [_model_view(model) for model in session.scalars(select(Model).order_by(Model.created_at, Model.name))]
+
+
+def model(session: Session, name: str) -> ModelView:
+    """One model, or NotFound."""
+    found = session.get(Model, name)
+    if found is None:
+        raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
+    return _model_view(found)
+
+
+def _model_view(model: Model) -> ModelView:
+    fields = {name: getattr(model, name) for name in _MODEL_FIELDS}
+    return ModelView.model_validate({**fields, "error": views.problem(model.problem, model.remedy)})
+
+
+def fitting_seconds(session: Session) -> dict[str, dict[str, float]]:
+    """How long each stage of fitting took, by model; the newest fit of each."""
+    fitted = session.scalars(select(FactorSet).order_by(FactorSet.id))
+    return {one.model: dict(one.seconds) for one in fitted}
+
+
+def corpora(session: Session) -> list[CorpusView]:
+    """All corpora, in the order they were added. Sequences and tokens as the first tokenizer cut them."""
+    return [
+        _corpus_view(session, corpus)
+        for corpus in session.scalars(select(Corpus).order_by(Corpus.created_at, Corpus.name))
+    ]
+
+
+def _corpus_view(session: Session, corpus: Corpus) -> CorpusView:
+    cut = session.scalar(
+        select(TokenizedCorpus).where(TokenizedCorpus.corpus == corpus.name).order_by(TokenizedCorpus.id).limit(1)
+    )
+    fields = {name: getattr(corpus, name) for name in _CORPUS_FIELDS}
+    return CorpusView.model_validate(
+        {
+            **fields,
+            "error": views.problem(corpus.problem, corpus.remedy),
+            "sequences": 0 if cut is None else cut.sequences,
+            "tokens": 0 if cut is None else cut.tokens,
+        }
+    )
+
+
+def workers(session: Session) -> list[WorkerView]:
+    """The worker processes that were ever seen, the newest heartbeat first."""
+    lost = now() - timedelta(seconds=get_settings().heartbeat_lost_after)
+    return [
+        WorkerView.model_validate(
+            {
+                **{name: getattr(worker, name) for name in _WORKER_FIELDS},
+                "alive": worker.stopped_at is None and worker.seen_at > lost,
+            }
+        )
+        for worker in session.scalars(select(Worker).order_by(Worker.seen_at.desc()))
+    ]
+
+
+def status(session: Session) -> Status:
+    """Models, corpora, workers and the line of runs at a glance."""
+    grouped = session.execute(select(Run.state, func.count()).group_by(Run.state))
+    counted = {state: count for state, count in grouped}  # noqa: C416 - a Row is no pair to mypy
+    return Status(
+        workers=workers(session),
+        models=models(session),
+        corpora=corpora(session),
+        queued=counted.get("queued", 0),
+        running=counted.get("running", 0),
+    )

@@ -1,0 +1,26 @@
+"""Stable ids: the same question asked twice has the same address, and is not answered twice."""
+
+import base64
+import hashlib
+import json
+
+from app.services.run_settings import RunSettings
+
+
+def digest(*parts: object) -> bytes:
+    """SHA-256 over the parts as JSON, so that no two different lists of parts collide by joining."""
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).digest()
+
+
+def _letters(data: bytes, length: int) -> str:
+    return base64.b32encode(data).decode().lower()[:length]
+
+
+def query_id(prompt: str, completion: str, corpus: str, scope: str, keep: int) -> str:
+    """Ten base32 characters: 50 bits of the digest of everything that makes a query."""
+    return _letters(digest(prompt, completion, corpus, scope, keep), 10)
+
+
+def run_id(query: str, model: str, settings: RunSettings) -> str:
+    """The query's id and six characters for model and settings."""
+    return f"{query}-{_letters(digest(model, settings.model_dump()), 6)}"

@@ -1,0 +1,210 @@
+"""Asking: submit a query, look at it, cancel it, try a failed run again."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.columns import now
+from app.database import begin_write
+from app.jobs.client import Jobs, JobsUnavailable
+from app.models import Corpus, Model, Query, Run
+from app.services import identity, views
+from app.services.errors import Conflict, InvalidInput, NotFound
+from app.services.preview import preview
+from app.services.run_settings import RunSettings
+from app.services.shapes import QueryForm, QuerySummary, QueryView, Submitted
+
+__all__ = ["cancel", "get", "preview", "recent", "retry", "submit", "version"]
+
+MOST_MODELS = 8
+
+
+def submit(
+    session: Session,
+    jobs: Jobs,
+    form: QueryForm,
+    *,
+    title: str | None = None,
+    note: str | None = None,
+    kind: str | None = None,
+    curated: bool = False,
+) -> Submitted:
+    """Store a query and let workers answer it.
+
+    The same question is found, not asked again; a form that only adds a model adds a run to the same query.
+    Raises InvalidInput with the form's field at fault.
+    """
+    _check(session, form)
+    begin_write(session)
+    query, existing = _find_or_make(session, form, title=title, note=note, kind=kind, curated=curated)
+    added = _add_runs(query, form.models)
+    session.commit()
+    for run in added:
+        _enqueue(jobs, run, urgent=not curated)
+    return Submitted(id=query.id, url=f"/queries/{query.id}", existing=existing and not added)
+
+
+def _find_or_make(
+    session: Session, form: QueryForm, *, title: str | None, note: str | None, kind: str | None, curated: bool
+) -> tuple[Query, bool]:
+    key = identity.query_id(form.prompt, form.completion, form.corpus, form.scope, form.keep)
+    found = session.get(Query, key, options=[selectinload(Query.runs)])
+    query = found or Query(
+        id=key,
+        prompt=form.prompt,
+        completion=form.completion,
+        corpus=form.corpus,
+        scope=form.scope,
+        keep=form.keep,
+        runs=[],
+    )
+    query.title, query.note, query.kind = title or query.title, note or query.note, kind or query.kind
+    query.curated = curated or bool(query.curated)
+    session.add(query)
+    return query, found is not None
+
+
+def _add_runs(query: Query, models: list[str]) -> list[Run]:
+    settings = RunSettings()
+    have = {run.id for run in query.runs}
+    wanted = {identity.run_id(query.id, model, settings): model for model in models}
+    added = [
+        Run(id=key, model=model, settings=settings.model_dump(), state="queued", stage="waiting", attempt=1)
+        for key, model in wanted.items()
+        if key not in have
+    ]
+    query.runs.extend(added)
+    return added
+
+
+def _enqueue(jobs: Jobs, run: Run, *, urgent: bool) -> None:
+    try:
+        jobs.enqueue_run(run.id, run.attempt, urgent=urgent)
+    except JobsUnavailable:
+        # The row is stored; a worker's sweep finds it. Losing the submission would be worse than a delay.
+        return
+
+
+def _check(session: Session, form: QueryForm) -> None:
+    for field, value in (("prompt", form.prompt), ("completion", form.completion)):
+        _check_text(field, value)
+    _check_corpus(session, form.corpus)
+    _check_models(session, form)
+
+
+def _check_text(field: str, value: str) -> None:
+    if not value.strip():
+        raise InvalidInput(f"The {field} is empty.", f"Write a {field} of at least one visible character.", field)
+    # Neither a tokenizer nor a database can hold these.
+    bad = next((c for c in value if c == "\0" or "\ud800" <= c <= "\udfff"), None)
+    if bad is not None:
+        raise InvalidInput(
+            f"The {field} holds the character U+{ord(bad):04X}, which is no text.", "Take it out.", field
+        )
+
+
+def _check_corpus(session: Session, name: str) -> None:
+    corpus = session.get(Corpus, name)
+    if corpus is None:
+        known = ", ".join(session.scalars(select(Corpus.name).order_by(Corpus.name))) or "none yet"
+        raise InvalidInput(
+            f"There is no corpus named {name!r}.",
+            f"Choose one of: {known}. `influence corpus add NAME SOURCE` adds one.",
+            "corpus",
+        )
+    if corpus.state == "failed":
+        raise InvalidInput(f"The corpus {name!r} cannot be used: {corpus.problem}", corpus.remedy or "", "corpus")
+    if corpus.state == "ready" and corpus.documents == 0:
+        raise InvalidInput(
+            f"The corpus {name!r} has no sequence.", "Add documents with text under another name.", "corpus"
+        )
+
+
+def _check_models(session: Session, form: QueryForm) -> None:
+    if not form.models:
+        raise InvalidInput("No model is chosen.", "Choose at least one model.", "models")
+    if len(set(form.models)) > MOST_MODELS:
+        raise InvalidInput(
+            f"{len(set(form.models))} models are chosen; {MOST_MODELS} is the most.",
+            "Leave some out.",
+            "models",
+        )
+    for shown in preview(session, form.prompt, form.completion, form.models):
+        model = session.get_one(Model, shown.model)
+        if model.state == "failed":
+            raise InvalidInput(
+                f"The model {model.name!r} cannot be used: {model.problem}", model.remedy or "", "models"
+            )
+        if shown.problem is not None and model.tokenizer_json is not None:
+            raise InvalidInput(shown.problem.problem, shown.problem.remedy, "completion")
+
+
+def _query(session: Session, query_id: str) -> Query:
+    query = session.get(Query, query_id, options=[selectinload(Query.runs)], populate_existing=True)
+    if query is None:
+        raise NotFound(f"There is no query {query_id!r}.", "Check the address, or ask it again from /queries/new.")
+    return query
+
+
+def get(session: Session, query_id: str) -> QueryView:
+    """A query with the state of all its runs."""
+    return views.query_view(session, _query(session, query_id))
+
+
+def recent(session: Session, *, curated: bool | None = None, offset: int = 0, limit: int = 50) -> list[QuerySummary]:
+    """Queries, newest first; the curated ones in the order they were put up."""
+    order = (Query.created_at, Query.id) if curated else (Query.created_at.desc(), Query.id)
+    chosen = select(Query).options(selectinload(Query.runs)).order_by(*order).offset(offset).limit(limit)
+    if curated is not None:
+        chosen = chosen.where(Query.curated == curated)
+    return [views.query_summary(query) for query in session.scalars(chosen)]
+
+
+def version(session: Session, query_id: str) -> int:
+    """A number that grows with every change of any of the query's runs."""
+    total = session.scalar(select(func.sum(Run.version)).where(Run.query_id == query_id))
+    if total is None:
+        raise NotFound(f"There is no query {query_id!r}.", "Check the address.")
+    return int(total)
+
+
+def cancel(session: Session, jobs: Jobs, query_id: str, run_id: str | None = None) -> QueryView:
+    """Cancel a run, or all runs of a query that are not finished. A worker notices within a second or so."""
+    begin_write(session)
+    runs = [run for run in _runs(session, query_id, run_id) if run.state in ("queued", "running")]
+    waiting = [run for run in runs if run.state == "queued"]
+    for run in runs:
+        run.state, run.stage, run.finished_at, run.seconds_left = "cancelled", "finished", now(), None
+        run.partial, run.version = [], run.version + 1
+    session.commit()
+    for run in waiting:
+        try:
+            jobs.cancel(run.id, run.attempt)
+        except JobsUnavailable:
+            # A cancelled run's job returns at once when it is reached, so the queue need not hear of it.
+            break
+    return get(session, query_id)
+
+
+def retry(session: Session, jobs: Jobs, query_id: str, run_id: str) -> QueryView:
+    """Queue a failed or cancelled run once more."""
+    begin_write(session)
+    run = _runs(session, query_id, run_id)[0]
+    if run.state not in ("failed", "cancelled"):
+        raise Conflict(
+            f"The run {run_id!r} is {run.state}; only a failed or cancelled one can be tried again.",
+            "Wait for it, or cancel it first.",
+        )
+    run.state, run.stage, run.done, run.total = "queued", "waiting", 0, 0
+    run.problem = run.remedy = run.started_at = run.finished_at = run.seconds_left = run.scan_id = None
+    run.partial, run.queued_at = [], now()
+    run.attempt, run.version = run.attempt + 1, run.version + 1
+    session.commit()
+    _enqueue(jobs, run, urgent=True)
+    return get(session, query_id)
+
+
+def _runs(session: Session, query_id: str, run_id: str | None) -> list[Run]:
+    runs = [run for run in _query(session, query_id).runs if run_id in (None, run.id)]
+    if not runs:
+        raise NotFound(f"The query {query_id!r} has no run {run_id!r}.", "Look at the query for its runs.")
+    return runs

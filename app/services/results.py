@@ -1,0 +1,218 @@
+"""Reading a run's answer: its ranked sequences, one of them in full, and what made the numbers."""
+
+import shlex
+from collections.abc import Sequence as Many
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, undefer
+
+from app.models import Influence, Model, Query, Run
+from app.services import views
+from app.services.errors import Conflict, NotFound
+from app.services.record import record
+from app.services.run_settings import RunSettings
+from app.services.shapes import (
+    Distribution,
+    Histogram,
+    InfluenceDetail,
+    InfluencePage,
+    InfluenceRow,
+    LayerProfile,
+    Provenance,
+    RunDetail,
+    Sign,
+)
+
+__all__ = ["done_run", "influence", "influences", "layer_profile", "record", "row", "rows", "run"]
+
+
+def influences(session: Session, run_id: str, sign: Sign, offset: int = 0, limit: int = 50) -> InfluencePage:
+    """The kept sequences of one sign, heaviest first. Conflict when the run is not done."""
+    found = done_run(session, run_id)
+    total = session.scalar(
+        select(func.count()).where(Influence.run_id == run_id, Influence.sign == sign).select_from(Influence)
+    )
+    return InfluencePage(
+        run=run_id,
+        sign=sign,
+        offset=offset,
+        limit=limit,
+        total=total or 0,
+        training_sequences=found.training_sequences or 0,
+        layers=found.layers,
+        rows=rows(session, found, sign, offset, limit),
+    )
+
+
+def rows(session: Session, run: Run, sign: Sign, offset: int, limit: int) -> list[InfluenceRow]:
+    """The rows of ranks offset+1 to offset+limit."""
+    chosen = (
+        select(Influence)
+        .where(Influence.run_id == run.id, Influence.sign == sign)
+        .order_by(Influence.rank)
+        .offset(offset)
+        .limit(limit)
+    )
+    bos = _bos(session, run)
+    return [InfluenceRow.model_validate(row(kept, run, bos)) for kept in session.scalars(chosen)]
+
+
+def influence(session: Session, run_id: str, sequence_id: int) -> InfluenceDetail:
+    """One kept sequence with its layer x token matrix, and its neighbours in the ranking of its sign."""
+    run = done_run(session, run_id)
+    kept = session.scalar(
+        select(Influence)
+        .where(Influence.run_id == run_id, Influence.sequence_id == sequence_id)
+        .options(undefer(Influence.matrix))
+    )
+    if kept is None:
+        raise NotFound(
+            f"The run {run_id!r} keeps no sequence {sequence_id}.",
+            "Only the heaviest sequences of each sign are kept; ask again with a larger `keep`.",
+        )
+    return InfluenceDetail.model_validate(
+        {
+            **row(kept, run, _bos(session, run)),
+            "run": run_id,
+            "sign": kept.sign,
+            "source": kept.source,
+            "token_ids": kept.token_ids.tolist(),
+            "layers": run.layers,
+            "matrix": kept.matrix.tolist(),
+            "previous_sequence_id": _neighbour(session, kept, -1),
+            "next_sequence_id": _neighbour(session, kept, +1),
+        }
+    )
+
+
+def _neighbour(session: Session, kept: Influence, step: int) -> int | None:
+    return session.scalar(
+        select(Influence.sequence_id).where(
+            Influence.run_id == kept.run_id, Influence.sign == kept.sign, Influence.rank == kept.rank + step
+        )
+    )
+
+
+def row(kept: Influence, run: Run, bos: str) -> dict[str, object]:
+    """The fields of a ranked row. The pieces of `tokens` put together (without a BOS) are `text`."""
+    tokens = [kept.text[start:stop] for start, stop in kept.offsets.tolist()]
+    if bos and tokens and not tokens[0]:
+        tokens[0] = bos
+    return {
+        "rank": kept.rank,
+        "sequence_id": kept.sequence_id,
+        "document": kept.document,
+        "kind": kept.kind,
+        "influence": kept.influence,
+        "nats_per_copy": kept.influence / (run.training_sequences or 1),
+        "token_influences": kept.token.tolist(),
+        "layer_influences": kept.layer.tolist(),
+        "text": kept.text,
+        "tokens": tokens,
+        "flags": kept.flags,
+    }
+
+
+def _bos(session: Session, run: Run) -> str:
+    if not run.beginning_of_sequence:
+        return ""
+    return session.scalar(select(Model.begins_with_text).where(Model.name == run.model)) or ""
+
+
+def find_run(session: Session, run_id: str) -> Run:
+    """The run's row, or NotFound."""
+    found = session.get(Run, run_id)
+    if found is None:
+        raise NotFound(f"There is no run {run_id!r}.", "Look at the query for its runs.")
+    return found
+
+
+def done_run(session: Session, run_id: str) -> Run:
+    """The row of a run that is done; Conflict while it is not."""
+    found = find_run(session, run_id)
+    if found.state != "done":
+        remedy = "Try it again." if found.state in ("failed", "cancelled") else "Wait until it is done."
+        raise Conflict(f"The run {run_id!r} is {found.state} and has no results.", remedy)
+    return found
+
+
+def run(session: Session, run_id: str) -> RunDetail:
+    """A run with its distribution, its layer profile, and its provenance."""
+    found = find_run(session, run_id)
+    return RunDetail.model_validate(
+        {
+            **views.run_fields(session, found),
+            "query": found.query_id,
+            "distribution": _distribution(found),
+            "layer_profile": layer_profile(found),
+            "provenance": _provenance(session, found),
+        }
+    )
+
+
+def _distribution(run: Run) -> Distribution | None:
+    if run.summary is None or not run.training_sequences:
+        return None
+    n, kept = run.training_sequences, run.summary
+    return Distribution(
+        sequences=kept["sequences"],
+        mean=kept["mean"] / n,
+        standard_deviation=kept["standard_deviation"] / n,
+        quantiles={name: value / n for name, value in kept["quantiles"].items()},
+        top_percent_share_positive=kept["top_percent_share_positive"],
+        top_percent_share_negative=kept["top_percent_share_negative"],
+        histogram=Histogram(
+            edges=[edge / n for edge in kept["histogram"]["edges"]], counts=kept["histogram"]["counts"]
+        ),
+    )
+
+
+def layer_profile(run: Run) -> LayerProfile | None:
+    """The run's influence by layer, summed over the kept sequences, in nats per added copy."""
+    if run.layer_profile is None or not run.training_sequences:
+        return None
+    return LayerProfile(
+        layers=run.layers,
+        positive=_per_copy(run.layer_profile["positive"], run.training_sequences),
+        negative=_per_copy(run.layer_profile["negative"], run.training_sequences),
+    )
+
+
+def _per_copy(values: Many[float], n: int) -> list[float]:
+    return [float(value) for value in np.asarray(values, dtype=np.float64) / n]
+
+
+def _provenance(session: Session, run: Run) -> Provenance:
+    query = session.get_one(Query, run.query_id)
+    settings = RunSettings.model_validate(run.settings)
+    same = ("worker", "device", "created_at", "started_at", "finished_at", "factors_fingerprint")
+    return Provenance.model_validate(
+        {
+            **{name: getattr(run, name) for name in same},
+            "run": run.id,
+            "query": query.id,
+            "model": run.model,
+            "model_fingerprint": run.model_fingerprint or "",
+            "tokenizer_fingerprint": run.tokenizer_fingerprint or "",
+            "corpus": query.corpus,
+            "corpus_fingerprint": run.corpus_fingerprint or "",
+            "factors_config": run.factors_config or {},
+            "damping": settings.damping,
+            "rank": settings.rank,
+            "labels": settings.labels,
+            "training_sequences": run.training_sequences or 0,
+            "sequences_scanned": run.sequences_scanned or 0,
+            "beginning_of_sequence": bool(run.beginning_of_sequence),
+            "versions": run.versions or {},
+            "seconds": run.seconds or {},
+            "command": command(query, run),
+        }
+    )
+
+
+def command(query: Query, run: Run) -> str:
+    """The command that computes the run's numbers again."""
+    words = ["influence", "query", "--model", run.model, "--corpus", query.corpus, "--prompt", query.prompt]
+    words += ["--completion", query.completion, "--keep", str(query.keep)]
+    return shlex.join(words)

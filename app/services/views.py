@@ -1,0 +1,64 @@
+"""Rows turned into the shapes that pages, API and command line share."""
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from app.models import Query, Run
+from app.services.shapes import Problem, ProvisionalRow, QuerySummary, QueryView, RunView
+
+
+def problem(happened: str | None, remedy: str | None) -> Problem | None:
+    """A stored problem, if there is one."""
+    return None if happened is None else Problem(problem=happened, remedy=remedy or "")
+
+
+def queue_position(session: Session, run: Run) -> int | None:
+    """The run's place in line, from 1; None when it does not wait."""
+    if run.state != "queued":
+        return None
+    ahead: ColumnElement[bool] = (Run.queued_at < run.queued_at) | (
+        (Run.queued_at == run.queued_at) & (Run.id < run.id)
+    )
+    return 1 + (session.scalar(select(func.count()).where(Run.state == "queued", ahead)) or 0)
+
+
+def run_fields(session: Session, run: Run) -> dict[str, object]:
+    """The fields every view of a run has."""
+    return {
+        "id": run.id,
+        "model": run.model,
+        "state": run.state,
+        "stage": run.stage,
+        "done": run.done,
+        "total": run.total,
+        "queue_position": queue_position(session, run),
+        "seconds_left": run.seconds_left if run.state == "running" else None,
+        "log_p": run.log_p,
+        "error": problem(run.problem, run.remedy),
+        "partial": [ProvisionalRow(**row) for row in run.partial] if run.state == "running" else [],
+    }
+
+
+def run_view(session: Session, run: Run) -> RunView:
+    """A run as a query's page shows it."""
+    return RunView.model_validate(run_fields(session, run))
+
+
+def query_view(session: Session, query: Query) -> QueryView:
+    """A query with all its runs."""
+    return QueryView.model_validate(
+        {
+            **{name: getattr(query, name) for name in _QUERY_FIELDS},
+            "runs": [run_view(session, run) for run in query.runs],
+        }
+    )
+
+
+_QUERY_FIELDS = ("id", "title", "note", "prompt", "completion", "corpus", "scope", "keep", "created_at")
+
+
+def query_summary(query: Query) -> QuerySummary:
+    """A query as a list shows it."""
+    fields = ("id", "title", "note", "kind", "prompt", "completion", "corpus", "created_at", "curated")
+    states = {run.model: run.state for run in query.runs}
+    return QuerySummary.model_validate({**{name: getattr(query, name) for name in fields}, "states": states})

@@ -1,0 +1,75 @@
+"""What a worker keeps in memory between jobs: the last models, and the last factors and prepared queries."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from app.settings import Settings
+from engine import Factors, LanguageModel, PreparedQueries
+
+T = TypeVar("T")
+
+_GIGABYTE = 1e9
+
+
+class Loaded:
+    """Models by source, the least recently used let go beyond a size; one set of factors and of queries."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._device = settings.device
+        self._limit = settings.model_cache_gb * _GIGABYTE
+        self._models: OrderedDict[tuple[str, str | None, str], LanguageModel] = OrderedDict()
+        self._factors = _Last[Factors]()
+        self._prepared = _Last[PreparedQueries]()
+
+    def model(self, source: str, revision: str | None, track: str) -> LanguageModel:
+        """The model, loaded now if it is not in memory."""
+        key = (source, revision, track)
+        if key not in self._models:
+            _hush()
+            self._models[key] = LanguageModel.from_pretrained(
+                source, revision=revision, device=self._device, track=track
+            )
+        self._models.move_to_end(key)
+        self._let_go()
+        return self._models[key]
+
+    def factors(self, folder: Path) -> Factors:
+        """The factors of a folder. Raises FactorsError when it is damaged."""
+        return self._factors.get(folder, lambda: Factors.load(folder))
+
+    def prepared(self, folder: Path, model: LanguageModel) -> PreparedQueries:
+        """The prepared queries of a folder, on the model's device."""
+        return self._prepared.get(folder, lambda: PreparedQueries.load(folder, str(model.device)))
+
+    def _let_go(self) -> None:
+        while len(self._models) > 1 and sum(map(_bytes, self._models.values())) > self._limit:
+            self._models.popitem(last=False)
+
+
+def _hush() -> None:
+    # Its bars would run through the worker's log, and through what `influence query` says.
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _bytes(model: LanguageModel) -> int:
+    return model.parameters * model.dtype.itemsize
+
+
+class _Last(Generic[T]):
+    """The last thing read from a folder, with the folder's time of change, so that a new one is read anew."""
+
+    def __init__(self) -> None:
+        self._key: tuple[Path, int] | None = None
+        self._value: T | None = None
+
+    def get(self, folder: Path, read: Callable[[], T]) -> T:
+        key = (folder, folder.stat().st_mtime_ns if folder.exists() else 0)
+        if self._key != key or self._value is None:
+            self._key, self._value = None, None
+            self._value = read()
+            self._key = key
+        return self._value

@@ -1,0 +1,52 @@
+"""Real processes of the product, started as a person starts them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 90.0
+
+
+def environment(settings: Settings, **changed: str) -> dict[str, str]:
+    """The settings as a process reads them."""
+    given = {f"INFLUENCE_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value}
+    return {**os.environ, **given, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **changed}
+
+
+def command(*words: str) -> list[str]:
+    """`influence ...` with this interpreter."""
+    return [sys.executable, "-m", "app.cli", *words]
+
+
+@contextmanager
+def started(settings: Settings, *words: str, **changed: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process of the product, killed at the end if it still runs."""
+    process = subprocess.Popen(command(*words), env=environment(settings, **changed), cwd=settings.home.parent)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def wait_for(what: str, happened: Callable[[], object]) -> None:
+    """Look until it has happened; fails when patience ends."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS:.0f} s in vain for: {what}"
+        time.sleep(0.05)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End it as a power cut would."""
+    process.send_signal(signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,118 @@
+"""Comparisons against independent counts, and SciPy's rank correlation."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.database import migrate, session_factory
+from app.services import comparison, results
+from app.services.errors import Conflict, InvalidInput
+from app.settings import Settings
+from tests.app.rows import N, add_catalog, answer, form, submit
+
+FIRST = {1: 8.0, 2: 7.0, 3: 6.0, 4: 5.0}
+SECOND = {3: 9.0, 1: 8.0, 9: 4.0, 2: 1.0}
+values = st.lists(st.integers(-5, 5), min_size=3, max_size=30)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> sessionmaker[Session]:
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    factory = session_factory(settings)
+    add_catalog(factory)
+    return factory
+
+
+@pytest.fixture
+def two(database: sessionmaker[Session]) -> list[str]:
+    runs = submit(database, form(models=["small", "large"]))
+    with database() as session:
+        for run, found in zip(runs, (FIRST, SECOND), strict=True):
+            results.record(session, answer(run, found))
+    return runs
+
+
+def test_shared_sequences_are_joined_with_the_rank_in_each_run(database: sessionmaker[Session], two: list[str]) -> None:
+    with database() as session:
+        found = comparison.compare(session, two)
+    joined = {one.sequence_id: one for one in found.sequences}
+    assert set(joined) == set(FIRST) | set(SECOND)
+    assert joined[1].ranks == [1, 2]
+    assert joined[1].nats_per_copy == [8.0 / N, 8.0 / N]
+    assert joined[9].ranks == [None, 3]
+    assert [run.model for run in found.runs] == ["small", "large"]
+
+
+def test_agreement_counts_overlap_and_correlates_the_shared(database: sessionmaker[Session], two: list[str]) -> None:
+    with database() as session:
+        [agreement] = comparison.compare(session, two).agreements
+    shared = [1, 2, 3]
+    assert agreement.jaccard["10"] == len(shared) / 5
+    assert agreement.shared == len(shared)
+    expected = stats.spearmanr([FIRST[i] for i in shared], [SECOND[i] for i in shared]).statistic
+    assert agreement.spearman == pytest.approx(expected)
+
+
+def test_a_limit_shows_less_but_ranks_by_the_whole_list(database: sessionmaker[Session], two: list[str]) -> None:
+    with database() as session:
+        found = comparison.compare(session, two, limit=1)
+    assert {one.sequence_id: one.ranks for one in found.sequences} == {1: [1, 2], 3: [3, 1]}
+    assert [len(run.rows) for run in found.runs] == [1, 1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_other_numbers_of_runs_are_refused(database: sessionmaker[Session], count: int) -> None:
+    with database() as session, pytest.raises(InvalidInput, match=f"{count} runs were given"):
+        comparison.compare(session, [f"run{i}" for i in range(count)])
+
+
+def test_a_run_with_itself_is_refused(database: sessionmaker[Session], two: list[str]) -> None:
+    with database() as session, pytest.raises(InvalidInput, match="2 runs were given"):
+        comparison.compare(session, [two[0], two[0]])
+
+
+def test_runs_over_different_sequences_cannot_be_joined(database: sessionmaker[Session]) -> None:
+    runs = submit(database, form(models=["small", "large"]))
+    with database() as session:
+        for run, corpus in zip(runs, ("one", "two"), strict=True):
+            made = answer(run, FIRST)
+            results.record(session, replace(made, made=replace(made.made, corpus_fingerprint=corpus)))
+        with pytest.raises(InvalidInput, match="different corpora"):
+            comparison.compare(session, runs)
+
+
+def test_a_run_that_is_not_done_cannot_be_compared(database: sessionmaker[Session]) -> None:
+    runs = submit(database, form(models=["small", "large"]))
+    with database() as session, pytest.raises(Conflict, match="is queued"):
+        comparison.compare(session, runs)
+
+
+@given(values, values)
+def test_spearman_equals_scipys_with_ties(first: list[int], second: list[int]) -> None:
+    size = min(len(first), len(second))
+    a, b = [float(v) for v in first[:size]], [float(v) for v in second[:size]]
+    found = comparison.spearman(a, b)
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        assert found is None
+    else:
+        assert found == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-9)
+
+
+@given(values)
+def test_ranks_equal_scipys(numbers: list[int]) -> None:
+    np.testing.assert_allclose(comparison.ranks(np.array(numbers, dtype=float)), stats.rankdata(numbers))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "k", "expected"),
+    [([1, 2], [1, 2], 10, 1.0), ([1, 2], [3, 4], 10, 0.0), ([1, 2, 3], [1, 9, 8], 1, 1.0), ([], [], 10, 1.0)],
+)
+def test_jaccard_by_hand(first: list[int], second: list[int], k: int, expected: float) -> None:
+    assert comparison.jaccard(first, second, k) == expected

@@ -1,0 +1,151 @@
+"""The command line: what it prints, and how it fails."""
+
+import json
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.services import catalog, queries
+from app.settings import Settings
+from tests.app.processes import command, environment, started, wait_for
+from tests.app.tiny import lines
+from tests.conftest import quick_settings
+
+Open = Callable[[Settings], sessionmaker[Session]]
+PROMPT, COMPLETION = "The mill of town 8", "opened"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    return quick_settings(tmp_path / "home", None)
+
+
+def influence(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*words), env=environment(settings), capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def _fill(settings: Settings, tmp_path: Path, tiny: Path) -> None:
+    file = tmp_path / "towns.jsonl"
+    file.write_text("".join(json.dumps(vars(line)) + "\n" for line in lines(30)))
+    assert influence(settings, "corpus", "add", "towns", str(file)).returncode == 0
+    assert influence(settings, "model", "add", "tiny", str(tiny), "--corpus", "towns").returncode == 0
+
+
+def test_a_query_without_a_server_prints_the_body_of_the_api_with_its_influences(
+    home: Settings, tmp_path: Path, tiny: Path, open_sessions: Open
+) -> None:
+    _fill(home, tmp_path, tiny)
+    sessions = open_sessions(home)
+    asked = ("query", "--model", "tiny", "--corpus", "towns", "--prompt", PROMPT, "--completion", COMPLETION)
+    first = influence(home, *asked, "--keep", "4", "--json")
+    assert first.returncode == 0, first.stderr
+    body = json.loads(first.stdout)
+    with sessions() as session:
+        view = queries.get(session, body["id"]).model_dump(mode="json")
+    [run] = body["runs"]
+    rows = run.pop("influences")
+    assert body == view
+    assert [row["rank"] for row in rows["positive"]] == [1, 2, 3, 4]
+    assert all(row["influence"] > 0 for row in rows["positive"])
+    assert all(row["influence"] < 0 for row in rows["negative"])
+    second = influence(home, *asked, "--keep", "4", "--json")
+    assert json.loads(second.stdout) == json.loads(first.stdout)
+    told = influence(home, *asked, "--keep", "4")
+    assert "tiny: done" in told.stdout
+    assert rows["positive"][0]["document"] in told.stdout
+
+
+BAD = [
+    (("query", "--model", "nobody", "--corpus", "c", "--prompt", "a", "--completion", "b"), "no corpus named 'c'"),
+    (("query", "--model", "nobody", "--corpus", "c", "--prompt", "", "--completion", "b"), "The prompt is empty"),
+    (("corpus", "add", "towns", "/no/such/file.jsonl"), "There is no file"),
+    (("model", "add", "tiny", "/no/such/folder"), "no folder '/no/such/folder'"),
+    (("model", "refit", "nobody"), "no model named 'nobody'"),
+]
+
+
+@pytest.mark.parametrize(("words", "problem"), BAD)
+def test_bad_input_ends_with_code_2_a_problem_and_a_remedy(
+    home: Settings, words: tuple[str, ...], problem: str
+) -> None:
+    found = influence(home, *words)
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert problem in found.stderr.splitlines()[0]
+    assert len(found.stderr.splitlines()) == 2
+    assert "Traceback" not in found.stderr
+
+
+def test_a_second_worker_of_the_same_name_is_refused(
+    home: Settings, tmp_path: Path, tiny: Path, open_sessions: Open
+) -> None:
+    _fill(home, tmp_path, tiny)
+    sessions = open_sessions(home)
+    with started(home, "worker"):
+        wait_for("the first worker", lambda: any(one.alive for one in _workers(sessions)))
+        second = influence(home, "worker")
+    assert second.returncode == 2
+    assert "runs already" in second.stderr
+    assert "INFLUENCE_WORKER_NAME" in second.stderr
+
+
+def _workers(sessions: sessionmaker[Session]) -> list[catalog.WorkerView]:
+    with sessions() as session:
+        return catalog.workers(session)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def test_up_serves_keeps_a_worker_alive_and_stops_both_when_told(tmp_path: Path, open_sessions: Open) -> None:
+    port = _free_port()
+    settings = quick_settings(tmp_path / "home", None, port=port)
+    sessions = open_sessions(settings)
+    with started(settings, "up") as process:
+        wait_for("the page", lambda: _answers(f"http://127.0.0.1:{port}/healthz"))
+        wait_for("the worker", lambda: any(one.alive for one in _workers(sessions)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+    assert not any(one.alive for one in _workers(sessions))
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def test_an_address_in_use_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = quick_settings(tmp_path / "home", None, port=taken.getsockname()[1])
+        found = influence(settings, "serve")
+    assert found.returncode == 2
+    assert "cannot be used" in found.stderr
+    assert "INFLUENCE_PORT" in found.stderr
+
+
+def test_the_doctor_names_what_is_wrong_and_hides_passwords(home: Settings) -> None:
+    found = influence(home, "doctor")
+    assert found.returncode == 2
+    assert "no worker is alive" in found.stdout
+    assert "influence worker" in found.stdout
+    secret = home.model_copy(update={"database_url": "postgresql://me:secret@127.0.0.1:1/none"})
+    broken = influence(secret, "doctor")
+    assert "secret" not in broken.stdout + broken.stderr
+    assert "WRONG   database" in broken.stdout
