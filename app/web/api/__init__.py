@@ -1,0 +1,1 @@
+"""API v1: everything the pages show, as JSON."""

@@ -1,0 +1,62 @@
+"""Runs and their ranked sequences, and the comparison of runs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from app.services import comparison, results
+from app.services.errors import InvalidInput
+from app.services.shapes import Comparison, InfluenceDetail, InfluencePage, RunDetail, Sign
+from app.web.deps import DbSession
+from app.web.problems import CONFLICT, INVALID, NOT_FOUND
+
+router = APIRouter(tags=["results"])
+SignChoice = Annotated[Sign, Query(description="those that raise log p, or those that lower it")]
+SequenceId = Annotated[int, Path(ge=0, le=2**63 - 1, description="the sequence's place in its corpus")]
+
+
+@router.get("/runs/{run_id}", responses=NOT_FOUND)
+def get_run(run_id: str, session: DbSession) -> RunDetail:
+    """A run with its distribution, layer profile and everything that made it."""
+    return results.run(session, run_id)
+
+
+@router.get("/runs/{run_id}/influences", responses=NOT_FOUND | CONFLICT | INVALID)
+def list_influences(
+    run_id: str,
+    session: DbSession,
+    sign: SignChoice = "positive",
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many ranks to pass over")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500, description="how many rows at most")] = 50,
+) -> InfluencePage:
+    """The sequences of one sign, heaviest first, with their token and layer influences."""
+    return results.influences(session, run_id, sign, offset, limit)
+
+
+@router.get("/runs/{run_id}/influences/{sequence_id}", responses=NOT_FOUND | CONFLICT | INVALID)
+def get_influence(run_id: str, sequence_id: SequenceId, session: DbSession) -> InfluenceDetail:
+    """One sequence with its layer x token matrix, which sums to the token and the layer influences."""
+    return results.influence(session, run_id, sequence_id)
+
+
+def run_ids(text: str) -> list[str]:
+    """The runs named in an address: `a,b,c`; two to four different ones."""
+    found = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not 2 <= len(found) <= 4:
+        raise InvalidInput(
+            f"A comparison takes two to four different runs; {len(found)} named.",
+            "Name them as ?runs=a,b with the ids that a query's page and GET /api/v1/queries/{id} show.",
+            field="runs",
+        )
+    return found
+
+
+@router.get("/compare", responses=NOT_FOUND | CONFLICT | INVALID)
+def compare_runs(
+    session: DbSession,
+    runs: Annotated[str, Query(description="two to four run ids, separated by commas")],
+    sign: SignChoice = "positive",
+    limit: Annotated[int, Query(ge=1, le=500, description="how many rows of each run")] = 50,
+) -> Comparison:
+    """The lists of two to four runs side by side, joined by sequence, and how far they agree."""
+    return comparison.compare(session, run_ids(runs), sign, limit)

@@ -1,0 +1,206 @@
+"""`/queries/{id}`: one address for a query's progress and its result."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse
+
+from app.services import catalog, queries, results
+from app.services.errors import Conflict, NotFound
+from app.services.shapes import ModelView, QueryView, RunDetail, RunView, Sign
+from app.web import charts, words
+from app.web.context import ListView, ModelChip, Pager, QueryPage, Tab
+from app.web.deps import DbSession, JobsDep
+from app.web.exports import influences_csv
+from app.web.rendering import render
+from app.web.views import address, list_rows, profile_view, query_path
+
+router = APIRouter(prefix="/queries")
+PAGE = 50
+View = Literal["list", "run"]
+Colour = Literal["row", "list"]
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the address says about the view."""
+
+    query_id: str
+    model: str
+    sign: Sign
+    view: View
+    page: int
+    colour: Colour
+
+    def url(self, **changed: str | int | None) -> str:
+        """This view's address with some of it changed; what stands at its default is left out."""
+        state: dict[str, str | int | None] = {
+            "model": self.model,
+            "sign": self.sign,
+            "view": self.view,
+            "page": self.page,
+            "colour": self.colour,
+        }
+        state.update(changed)
+        defaults = {"sign": "positive", "view": "list", "page": 1, "colour": "row"}
+        kept = {name: value for name, value in state.items() if value != defaults.get(name)}
+        return address(query_path(self.query_id), **kept)
+
+
+def choose_run(query: QueryView, model: str | None) -> RunView:
+    """The run of the model asked for; without one the last that is done, for models stand small to large."""
+    if model is None:
+        done = [run for run in query.runs if run.state == "done"]
+        busy = [run for run in query.runs if run.state == "running"]
+        return (done[-1:] or busy[-1:] or query.runs)[0]
+    found = [run for run in query.runs if run.model == model]
+    if not found:
+        known = ", ".join(run.model for run in query.runs)
+        raise NotFound(
+            f"This query was not put to a model named {model!r}.",
+            f"It has runs of: {known}. Ask it of another at /queries/new.",
+            field="model",
+        )
+    return found[-1]
+
+
+def _chips(query: QueryView, run: RunView, choices: Choices, sizes: dict[str, ModelView]) -> tuple[ModelChip, ...]:
+    def size(name: str) -> str:
+        known = sizes.get(name)
+        return words.size(known.parameters) if known and known.parameters else ""
+
+    return tuple(
+        ModelChip(other, choices.url(model=other.model, page=1), other.id == run.id, size(other.model))
+        for other in query.runs
+    )
+
+
+def _tabs(choices: Choices) -> tuple[Tab, ...]:
+    listed = choices.view == "list"
+    return (
+        Tab("Positive", choices.url(sign="positive", view="list", page=1), listed and choices.sign == "positive"),
+        Tab("Negative", choices.url(sign="negative", view="list", page=1), listed and choices.sign == "negative"),
+        Tab("Run", choices.url(view="run", page=1), not listed),
+    )
+
+
+def _listing(session: Session, run: RunView, choices: Choices) -> ListView:
+    offset = (choices.page - 1) * PAGE
+    page = results.influences(session, run.id, choices.sign, offset, PAGE)
+    last = offset + len(page.rows)
+    pager = Pager(
+        first=offset + 1,
+        last=last,
+        total=page.total,
+        previous=choices.url(page=choices.page - 1) if choices.page > 1 else None,
+        next=choices.url(page=choices.page + 1) if last < page.total else None,
+    )
+    colours = (
+        Tab("each row", choices.url(colour="row"), choices.colour == "row"),
+        Tab("this list", choices.url(colour="list"), choices.colour == "list"),
+    )
+    rows = list_rows(page.rows, page.layers, choices.query_id, run.id, by_list=choices.colour == "list")
+    csv = address(f"{query_path(choices.query_id)}/influences.csv", run=run.id, sign=choices.sign)
+    json = address(f"/api/v1/runs/{run.id}/influences", sign=choices.sign, offset=offset, limit=PAGE)
+    return ListView(page, rows, pager, colours, csv, json)
+
+
+def _compare_url(query: QueryView) -> str | None:
+    done = [run.id for run in query.runs if run.state == "done"][-4:]
+    return f"/compare?runs={','.join(done)}" if len(done) > 1 else None
+
+
+def _page(session: Session, query: QueryView, version: int, run: RunView, choices: Choices) -> QueryPage:
+    models = {model.name: model for model in catalog.models(session)}
+    detail: RunDetail | None = None
+    listing = profile = histogram = None
+    if run.state == "done" or choices.view == "run":
+        detail = results.run(session, run.id)
+    if detail and run.state == "done" and choices.view == "list":
+        listing = _listing(session, run, choices)
+        if detail.layer_profile:
+            layers = detail.layer_profile
+            profile = profile_view(getattr(layers, choices.sign), layers.layers)
+        if detail.distribution:
+            histogram = charts.histogram(detail.distribution.histogram)
+    return QueryPage(
+        query=query,
+        run=run,
+        chips=_chips(query, run, choices, models),
+        tabs=_tabs(choices),
+        view=choices.view,
+        sign=choices.sign,
+        version=version,
+        detail=detail,
+        listing=listing,
+        profile=profile,
+        histogram=histogram,
+        compare=_compare_url(query),
+        model=models.get(run.model),
+    )
+
+
+@router.get("/{query_id}.json")
+def query_json(query_id: str, session: DbSession) -> QueryView:
+    """The query as `GET /api/v1/queries/{id}` gives it."""
+    return queries.get(session, query_id)
+
+
+@router.get("/{query_id}/influences.csv")
+def query_csv(query_id: str, session: DbSession, run: str, sign: Sign = "positive") -> Response:
+    """All rows of a run's list of one sign."""
+    choose_known(queries.get(session, query_id), run)
+    return influences_csv(results.influences(session, run, sign, 0, 500))
+
+
+def choose_known(query: QueryView, run_id: str | None) -> RunView:
+    """The query's run of that id."""
+    for run in query.runs:
+        if run.id == run_id:
+            return run
+    raise NotFound(
+        f"Query {query.id} has no run {run_id!r}.", f"Open /queries/{query.id} and choose one of its models."
+    )
+
+
+@router.get("/{query_id}")
+def show_query(
+    request: Request,
+    query_id: str,
+    session: DbSession,
+    model: str | None = None,
+    sign: Sign = "positive",
+    view: View = "list",
+    page: PageNumber = 1,
+    colour: Colour = "row",
+) -> Response:
+    """A query: progress while a run goes on, then its ranked sequences, or what made them."""
+    version = queries.version(session, query_id)
+    query = queries.get(session, query_id)
+    run = choose_run(query, model)
+    choices = Choices(query_id, run.model, sign, view, page, colour)
+    return render(request, "query.html", _page(session, query, version, run, choices))
+
+
+def _back(query: QueryView, run: str | None) -> Response:
+    named = next((item.model for item in query.runs if item.id == run), None)
+    return RedirectResponse(address(query_path(query.id), model=named), status_code=303)
+
+
+@router.post("/{query_id}/cancel")
+def cancel_query(query_id: str, session: DbSession, jobs: JobsDep, run: str | None = None) -> Response:
+    """Cancels a run, or all of them, and goes back to the query."""
+    return _back(queries.cancel(session, jobs, query_id, run), run)
+
+
+@router.post("/{query_id}/retry")
+def retry_query(query_id: str, session: DbSession, jobs: JobsDep, run: str) -> Response:
+    """Tries a run again and goes back to the query; one that is already going again is left alone."""
+    try:
+        query = queries.retry(session, jobs, query_id, run)
+    except Conflict:
+        query = queries.get(session, query_id)
+    return _back(query, run)

@@ -1,0 +1,191 @@
+"""Numbers, times and states in words: the filters of the templates."""
+
+import math
+import re
+from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
+
+STAGES = {
+    "waiting": "waiting for a worker",
+    "loading": "loading the model",
+    "fitting": "fitting the factors",
+    "covariances": "fitting the factors: covariances",
+    "eigenvectors": "fitting the factors: eigenvectors",
+    "eigenvalues": "fitting the factors: corrected eigenvalues",
+    "gradients": "preparing the query",
+    "preparing": "preparing the query",
+    "scanning": "scanning the corpus",
+    "rescoring": "scoring the best sequences exactly",
+    "recording": "saving the result",
+    "finished": "finished",
+}
+STATE_MARKS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "–"}
+KINDS = {
+    "fact": "Facts",
+    "passage": "Passages learnt by heart",
+    "function": "Functions",
+    "dialogue": "Dialogues",
+    "false": "Answers that are false",
+}
+FLAGS = {
+    "spurious": "may be spurious: one token carries most of it",
+    "duplicate": "duplicate of a sequence above",
+    "overlap": "shares words with the query",
+    "supports": "supports this fact",
+    "supporting": "supports this fact",
+}
+BLOCK = re.compile(r"(?:^|\.)(?:layers|h|blocks|layer)\.(\d+)$")
+MINUS = "\u2212"
+SUPERSCRIPTS = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+
+
+def plain(value: float) -> str:
+    """A number to three figures; powers of ten only where decimals would hide it."""
+    size = abs(value)
+    if value == 0:
+        return "0"
+    if size >= 1000:
+        text = f"{size:,.0f}"
+    elif size >= 0.0095:
+        text = f"{size:.3f}"
+    elif size >= 0.000095:
+        text = f"{size:.5f}"
+    else:
+        mantissa, exponent = f"{size:.1e}".split("e")
+        text = f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    return f"{MINUS}{text}" if value < 0 else text
+
+
+def signed(value: float) -> str:
+    """A number with its sign always written."""
+    return f"+{plain(value)}" if value > 0 else plain(value)
+
+
+def power(value: float) -> str:
+    """A power of ten on an axis: 0.01, or 10⁻⁵ where that would be long."""
+    if value == 0 or 0.001 <= abs(value) < 10_000:
+        return f"{MINUS if value < 0 else ''}{abs(value):g}"
+    exponent = round(math.log10(abs(value)))
+    return f"{MINUS if value < 0 else ''}10{str(exponent).translate(SUPERSCRIPTS)}"
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage, or one decimal below ten."""
+    value = 100 * share
+    text = f"{abs(value):.0f}" if abs(value) >= 9.95 else f"{abs(value):.1f}"
+    return f"{MINUS if value < 0 else ''}{text} %"
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands apart."""
+    return f"{value:,}"
+
+
+def size(value: int | None) -> str:
+    """A number of parameters: 251k, 4.1M, 1.3B."""
+    if value is None:
+        return "unknown"
+    for limit, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")):
+        if value >= limit:
+            scaled = value / limit
+            return f"{scaled:.0f}{letter}" if scaled >= 99.5 else f"{scaled:.2g}{letter}"
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time in words: 3 s, 2 min 5 s, 1 h 20 min."""
+    if seconds < 0.05:
+        return "less than 0.1 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def moment(value: datetime | None) -> str:
+    """A time as a person reads it, in UTC."""
+    if value is None:
+        return "not yet"
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def ordinal(value: int) -> str:
+    """1st, 2nd, 3rd, 4th ..."""
+    if value % 100 in (11, 12, 13):
+        return f"{value}th"
+    return f"{value}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(value % 10, 'th') }"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: 1 worker, 2 workers."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def flag(name: str) -> str:
+    """A flag in words; an unknown one as it stands. A flag may carry a value after a colon."""
+    head, _, value = name.partition(":")
+    words = FLAGS.get(head.strip(), head.replace("_", " "))
+    return f"{words} {value.strip()}".strip()
+
+
+def kind(name: str) -> str:
+    """The heading of a kind of queries."""
+    return KINDS.get(name, name.capitalize())
+
+
+def layer(name: str) -> str:
+    """A decoder block as a reader counts it: `model.layers.3` is layer 4; another name stays."""
+    block = BLOCK.search(name)
+    return f"layer {int(block[1]) + 1}" if block else name
+
+
+def gap(prompt: str, completion: str) -> str:
+    """The space put between prompt and completion where neither side has white space there."""
+    touching = prompt[-1:].isspace() or completion[:1].isspace()
+    return "" if touching or not prompt or not completion else " "
+
+
+def marked(text: str) -> Markup:
+    """Escaped text whose line breaks show as a mark and still break."""
+    return Markup('<i class="nl">↵</i>\n').join(escape(part) for part in text.split("\n"))
+
+
+def marked_inline(text: str) -> Markup:
+    """Escaped text whose line breaks show as a mark only, to keep a list row short."""
+    return Markup('<i class="nl">↵</i>').join(escape(part) for part in text.split("\n"))
+
+
+def told(text: str) -> Markup:
+    """A message with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    shown = [Markup("<code>%s</code>") % part if odd % 2 else escape(part) for odd, part in enumerate(parts)]
+    return Markup("").join(shown)
+
+
+FILTERS = {
+    "told": told,
+    "plain": plain,
+    "signed": signed,
+    "percent": percent,
+    "count": count,
+    "size": size,
+    "duration": duration,
+    "moment": moment,
+    "ordinal": ordinal,
+    "plural": plural,
+    "flag": flag,
+    "layer": layer,
+    "kind": kind,
+    "power": power,
+    "marked": marked,
+    "marked_inline": marked_inline,
+}

@@ -1,0 +1,266 @@
+// The layer x token grid, drawn from the table beneath it, and linked with the tokens above it.
+const card = document.querySelector("[data-grid]");
+const canvas = card.querySelector("canvas");
+const scroller = canvas.parentElement;
+const table = document.querySelector("[data-grid-table]");
+const readout = document.querySelector("[data-readout]");
+const spans = [...document.querySelectorAll("[data-pos]")];
+const layers = [...table.tHead.rows[0].cells].slice(3).map((cell) => cell.textContent.trim());
+const rows = [...table.tBodies[0].rows].map((line) => {
+  const cells = [...line.cells];
+  const numbers = cells.slice(2).map((cell) => Number(cell.dataset.v));
+  return { token: cells[0].dataset.t, next: cells[1].dataset.t, total: numbers[0], layers: numbers.slice(1) };
+});
+const [L, T] = [layers.length, rows.length];
+const scale = Math.max(...rows.flatMap((row) => row.layers.map(Math.abs)), 1e-30);
+const columnScale = Math.max(...rows.map((row) => Math.abs(row.total)), 1e-30);
+const sums = layers.map((_, layer) => rows.reduce((sum, row) => sum + row.layers[layer], 0));
+const sumScale = Math.max(...sums.map(Math.abs), 1e-30);
+const LABEL = Math.min(110, 14 + 7 * Math.max(...layers.map((name) => name.length)));
+const SIDE = 64;
+const SUMS = 28;
+const NAMES = 22;
+let cellWidth = 30;
+let cellHeight = 24;
+let at = { layer: -1, token: -1 };
+let locked = false;
+let fresh = true;
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  document.body.append(probe);
+  const read = (name) => {
+    probe.style.color = style.getPropertyValue(name);
+    return getComputedStyle(probe).color;
+  };
+  const found = { pos: read("--pos"), neg: read("--neg"), ink: read("--ink"), muted: read("--muted"), line: read("--line"), accent: read("--accent"), card: read("--card") };
+  probe.remove();
+  return found;
+}
+
+function strength(value, most) {
+  const ratio = Math.abs(value) / most;
+  return ratio < 0.03 ? 0 : Math.min(1, ratio) ** 0.6;
+}
+
+function layout() {
+  const room = card.clientWidth - 28 - LABEL - SIDE;
+  cellWidth = Math.max(T > 200 ? 9 : T > 60 ? 14 : 26, Math.min(46, room / T));
+  cellHeight = L > 24 ? 12 : L > 12 ? 17 : 25;
+  const width = LABEL + T * cellWidth + SIDE;
+  const height = L * cellHeight + SUMS + (cellWidth < 22 ? 0 : NAMES);
+  const ratio = devicePixelRatio || 1;
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  draw(ratio);
+  if (fresh) showHeaviest();
+}
+
+// A long sequence begins where the influence is, not at its first token.
+function showHeaviest() {
+  fresh = false;
+  const heaviest = rows.reduce((best, row, token) => (Math.abs(row.total) > Math.abs(rows[best].total) ? token : best), 0);
+  const x = LABEL + heaviest * cellWidth;
+  if (x > scroller.clientWidth - SIDE) scroller.scrollLeft = x - scroller.clientWidth / 2;
+}
+
+function draw(ratio = devicePixelRatio || 1) {
+  const paint = canvas.getContext("2d");
+  const c = colours();
+  paint.setTransform(ratio, 0, 0, ratio, 0, 0);
+  paint.clearRect(0, 0, canvas.width, canvas.height);
+  drawCells(paint, c);
+  drawTokens(paint, c);
+  if (at.token >= 0) drawSelection(paint, c);
+  drawEdges(paint, c);
+}
+
+function drawCells(paint, c) {
+  const gap = cellWidth > 12 ? 2 : 1;
+  for (let token = 0; token < T; token++) {
+    for (let layer = 0; layer < L; layer++) {
+      const value = rows[token].layers[layer];
+      const [x, y] = [LABEL + token * cellWidth, layer * cellHeight];
+      const alpha = strength(value, scale);
+      paint.globalAlpha = 1;
+      paint.fillStyle = c.line;
+      paint.globalAlpha = 0.35;
+      paint.fillRect(x, y, cellWidth - gap, cellHeight - gap);
+      if (!alpha) continue;
+      paint.globalAlpha = alpha;
+      paint.fillStyle = value > 0 ? c.pos : c.neg;
+      paint.fillRect(x, y, cellWidth - gap, cellHeight - gap);
+      if (value < 0 && cellWidth > 12) {
+        paint.globalAlpha = 1;
+        paint.fillStyle = c.ink;
+        for (let dot = 3; dot < cellWidth - gap - 2; dot += 5) paint.fillRect(x + dot, y + cellHeight - gap - 4, 2, 2);
+      }
+    }
+  }
+  paint.globalAlpha = 1;
+}
+
+// The layers' names and sums stay at the edges of what is seen, over the cells that pass beneath.
+function drawEdges(paint, c) {
+  const left = scroller.scrollLeft;
+  const right = left + Math.min(scroller.clientWidth, LABEL + T * cellWidth + SIDE) - SIDE;
+  paint.fillStyle = c.card;
+  paint.fillRect(left, 0, LABEL - 4, L * cellHeight + SUMS + NAMES);
+  paint.fillRect(right, 0, SIDE, L * cellHeight + SUMS + NAMES);
+  paint.font = "12px system-ui, sans-serif";
+  paint.textBaseline = "middle";
+  const room = SIDE - 12;
+  for (let layer = 0; layer < L; layer++) {
+    const y = layer * cellHeight + cellHeight / 2 - 1;
+    if (cellHeight >= 15 || layer % 2 === 0) {
+      paint.fillStyle = layer === at.layer ? c.ink : c.muted;
+      paint.fillText(layers[layer], left, y, LABEL - 10);
+    }
+    paint.fillStyle = sums[layer] < 0 ? c.neg : c.pos;
+    paint.fillRect(right + 10, y - 4, Math.max(1, (room * Math.abs(sums[layer])) / sumScale), 8);
+  }
+}
+
+// As many characters as the cell has room for, never squeezed.
+function fitting(paint, text, room) {
+  let end = text.length;
+  while (end > 1 && paint.measureText(text.slice(0, end)).width > room) end--;
+  return text.slice(0, end);
+}
+
+function drawTokens(paint, c) {
+  const top = L * cellHeight + 4;
+  paint.textBaseline = "alphabetic";
+  paint.textAlign = "center";
+  paint.font = "12px system-ui, sans-serif";
+  for (let token = 0; token < T; token++) {
+    const x = LABEL + token * cellWidth + cellWidth / 2 - 1;
+    const { total } = rows[token];
+    const size = (20 * Math.abs(total)) / columnScale;
+    paint.fillStyle = total < 0 ? c.neg : c.pos;
+    paint.fillRect(x - Math.min(8, cellWidth / 2 - 1), top + (20 - size), Math.min(16, cellWidth - 2), Math.max(size, 0.5));
+    if (cellWidth < 22) continue;
+    paint.fillStyle = token === at.token ? c.ink : c.muted;
+    paint.fillText(fitting(paint, rows[token].token.trim() || "␣", cellWidth - 3), x, top + 38);
+  }
+  paint.textAlign = "left";
+}
+
+function drawSelection(paint, c) {
+  const x = LABEL + at.token * cellWidth;
+  paint.strokeStyle = c.accent;
+  paint.lineWidth = 2;
+  paint.strokeRect(x - 1, 0.5, cellWidth, L * cellHeight + 26);
+  if (at.layer >= 0) {
+    paint.lineWidth = 3;
+    paint.strokeRect(x - 1, at.layer * cellHeight - 0.5, cellWidth, cellHeight);
+  }
+}
+
+function number(value) {
+  const size = Math.abs(value);
+  const text = size === 0 ? "0" : size >= 0.0095 ? size.toFixed(3) : size >= 0.000095 ? size.toFixed(5) : size.toExponential(1);
+  return value > 0 ? `+${text}` : value < 0 ? `\u2212${text}` : text;
+}
+
+function entry(name, value, className) {
+  const box = document.createElement("span");
+  const strong = document.createElement(className === "num" ? "span" : "b");
+  strong.className = className ?? "";
+  strong.textContent = value;
+  box.append(`${name} `, strong);
+  return box;
+}
+
+function shown(text) {
+  return `“${text.replaceAll("\n", "↵")}”`;
+}
+
+function tell() {
+  if (at.token < 0) {
+    readout.textContent = readout.dataset.hint;
+    return;
+  }
+  const row = rows[at.token];
+  const parts = [entry("token", shown(row.token)), entry("helped predict", row.next ? shown(row.next) : "nothing: it is the last")];
+  parts.push(entry("all layers", number(row.total), "num"));
+  if (at.layer >= 0) parts.push(entry(layers[at.layer], number(row.layers[at.layer]), "num"));
+  if (locked) parts.push(entry("", "locked; click again or press Escape to let go"));
+  readout.replaceChildren(...parts);
+}
+
+function select(token, layer) {
+  at = { token, layer };
+  for (const span of spans) {
+    const position = Number(span.dataset.pos);
+    span.classList.toggle("sel", position === token);
+    span.classList.toggle("nxt", position === token + 1 && token >= 0);
+  }
+  draw();
+  tell();
+}
+
+function place(event) {
+  const box = canvas.getBoundingClientRect();
+  const token = Math.floor((event.clientX - box.left - LABEL) / cellWidth);
+  const layer = Math.floor((event.clientY - box.top) / cellHeight);
+  return { token: token >= 0 && token < T ? token : -1, layer: layer >= 0 && layer < L ? layer : -1 };
+}
+
+function lock(token, layer) {
+  locked = !(locked && at.token === token && at.layer === layer) && token >= 0;
+  select(token, layer);
+}
+
+function step(tokens, up) {
+  locked = true;
+  const token = Math.min(T - 1, Math.max(0, (at.token < 0 ? (tokens < 0 ? T : up ? 0 : -1) : at.token) + tokens));
+  const layer = up ? Math.min(L - 1, Math.max(0, (at.layer < 0 ? (up > 0 ? -1 : L) : at.layer) + up)) : at.layer;
+  select(token, layer);
+  const x = LABEL + token * cellWidth;
+  if (x < scroller.scrollLeft + LABEL || x > scroller.scrollLeft + scroller.clientWidth - SIDE) scroller.scrollLeft = x - scroller.clientWidth / 2;
+}
+
+canvas.hidden = false;
+canvas.addEventListener("mousemove", (event) => {
+  if (locked) return;
+  const { token, layer } = place(event);
+  if (token !== at.token || layer !== at.layer) select(token, layer);
+});
+canvas.addEventListener("mouseleave", () => locked || select(-1, -1));
+canvas.addEventListener("click", (event) => {
+  const { token, layer } = place(event);
+  lock(token, layer);
+});
+for (const span of spans) {
+  const position = Number(span.dataset.pos);
+  span.addEventListener("mouseenter", () => locked || select(position, -1));
+  span.addEventListener("mouseleave", () => locked || select(-1, -1));
+  span.addEventListener("click", () => lock(position, -1));
+}
+
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LINKS = { j: "[rel=next]", k: "[rel=prev]" };
+document.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, details")) return;
+  const vertical = event.key === "ArrowUp" || event.key === "ArrowDown";
+  const inGrid = document.activeElement === scroller;
+  if (MOVES[event.key] && (!vertical || inGrid)) {
+    event.preventDefault();
+    step(...MOVES[event.key]);
+  } else if (event.key === "Escape") {
+    locked = false;
+    select(-1, -1);
+  } else if (LINKS[event.key]) {
+    document.querySelector(`a${LINKS[event.key]}`)?.click();
+  }
+});
+
+addEventListener("themechange", () => draw());
+scroller.addEventListener("scroll", () => draw(), { passive: true });
+new ResizeObserver(layout).observe(card);
+tell();

@@ -1,0 +1,106 @@
+// A query's progress: server-sent events change the page in place; a finished run is read anew.
+const page = document.querySelector("[data-live]");
+const { live: query, run: shown, version } = page.dataset;
+const NUMBER = new Intl.NumberFormat("en");
+const words = JSON.parse(document.getElementById("stages").textContent);
+const marks = JSON.parse(document.getElementById("marks").textContent);
+const told = page.querySelector("[data-told]");
+const bar = page.querySelector("progress");
+const left = page.querySelector("[data-left]");
+const sofar = page.querySelector("[data-sofar]");
+const link = page.querySelector("[data-link]");
+
+function ordinal(n) {
+  const last = n % 100 > 10 && n % 100 < 14 ? 0 : n % 10;
+  return `${NUMBER.format(n)}${{ 1: "st", 2: "nd", 3: "rd" }[last] ?? "th"}`;
+}
+
+function time(seconds) {
+  if (seconds < 1) return "less than 1 s left";
+  if (seconds < 60) return `about ${Math.round(seconds)} s left`;
+  return `about ${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s left`;
+}
+
+function chip(state, data) {
+  const mark = document.querySelector(`[data-chip="${CSS.escape(data.run)}"]`);
+  if (!mark) return;
+  mark.textContent = marks[state];
+  mark.className = `mark ${state}`;
+  const said = mark.nextElementSibling;
+  if (said) said.textContent = state;
+}
+
+function queued(data) {
+  told.textContent = data.position ? `Waiting, ${ordinal(data.position)} in line` : "Waiting";
+  bar.removeAttribute("value");
+}
+
+function running(data) {
+  const stage = words[data.stage] ?? data.stage;
+  told.textContent = stage.charAt(0).toUpperCase() + stage.slice(1);
+  if (data.total) {
+    bar.max = data.total;
+    bar.value = data.done;
+    sofar.textContent = `${NUMBER.format(data.done)} of ${NUMBER.format(data.total)}`;
+  } else {
+    bar.removeAttribute("value");
+    sofar.textContent = "";
+  }
+  left.textContent = data.seconds_left == null ? "" : time(data.seconds_left);
+}
+
+function row(item, index) {
+  const line = document.createElement("li");
+  const cell = (className, text) => {
+    const made = document.createElement("span");
+    made.className = className;
+    made.textContent = text;
+    return made;
+  };
+  const snippet = cell("snip", item.snippet);
+  snippet.dir = "auto";
+  const from = document.createElement("small");
+  from.textContent = item.document;
+  snippet.append(from);
+  const nats = item.nats_per_copy;
+  const number = `${nats > 0 ? "+" : "\u2212"}${Math.abs(nats).toFixed(3)}`;
+  line.append(cell("num", String(index + 1)), cell("num", number), snippet);
+  return line;
+}
+
+function partial(data) {
+  const box = page.querySelector("[data-provisional]");
+  box.hidden = false;
+  box.querySelector("ol").replaceChildren(...data.rows.map(row));
+}
+
+const acts = { queued, running, partial };
+for (const ended of ["done", "failed", "cancelled"]) acts[ended] = () => location.reload();
+let source = null;
+let last = version;
+
+function heard(name, event) {
+  link.textContent = "";
+  last = event.lastEventId || last;
+  const data = JSON.parse(event.data);
+  if (name !== "partial") chip(name, data);
+  if (data.run === shown) acts[name](data);
+}
+
+function connect() {
+  source?.close();
+  source = new EventSource(`/api/v1/queries/${encodeURIComponent(query)}/events?after=${encodeURIComponent(last)}`);
+  for (const name of Object.keys(acts)) source.addEventListener(name, (event) => heard(name, event));
+  source.addEventListener("end", () => source.close());
+  source.addEventListener("error", () => {
+    link.textContent = "The connection was lost; trying again. The work goes on without it.";
+    // A server that answers with an error ends the stream for good; it may only be starting again.
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
+  });
+}
+
+// A browser keeps few connections to one server: a page that nobody looks at gives its own back.
+document.addEventListener("visibilitychange", () => (document.hidden ? source.close() : connect()));
+addEventListener("pagehide", () => source.close());
+addEventListener("pageshow", (event) => event.persisted && connect());
+connect();

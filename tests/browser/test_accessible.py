@@ -1,0 +1,94 @@
+"""Every page in every state, in both themes: no violation that axe-core finds, nothing wider than the screen."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import Served, opened, serving
+from tests.web.filling import add_catalog
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+# Narrow pages differ in layout only: axe looks at those whose order changes, the width is measured on all.
+NARROW = ("gallery", "form", "result", "sequence", "run", "running", "comparison", "status")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def addresses(page: Page, served: Served) -> dict[str, str]:
+    """Every kind of page, by name."""
+    query = served.ids["fact"]
+    runs = page.request.get(f"/api/v1/queries/{query}").json()["runs"]
+    large = runs[-1]["id"]
+    rows = page.request.get(f"/api/v1/runs/{large}/influences").json()["rows"]
+    longest = max(rows, key=lambda row: len(row["tokens"]))["sequence_id"]
+    return {
+        "gallery": "/",
+        "all queries": "/queries",
+        "form": "/queries/new",
+        "form with preview": "/queries/new?prompt=The+first&completion=ruler&models=small&preview=1",
+        "result": f"/queries/{query}",
+        "negative result": f"/queries/{query}?sign=negative",
+        "run": f"/queries/{query}?view=run",
+        "sequence": f"/queries/{query}/sequences/{rows[0]['sequence_id']}?run={large}",
+        "long sequence": f"/queries/{query}/sequences/{longest}?run={large}",
+        "running": f"/queries/{served.ids['running']}",
+        "queued": f"/queries/{served.ids['running']}?model=medium",
+        "failed": f"/queries/{served.ids['failed']}?model=small",
+        "cancelled": f"/queries/{served.ids['cancelled']}",
+        "right to left": f"/queries/{served.ids['rtl']}",
+        "long word": f"/queries/{served.ids['long']}",
+        "script": f"/queries/{served.ids['script']}",
+        "chooser": "/compare",
+        "comparison": "/compare?runs=" + ",".join(run["id"] for run in runs),
+        "models": "/models",
+        "corpora": "/corpora",
+        "status": "/status",
+        "about": "/about",
+        "api": "/api/v1/docs",
+        "error": "/nothing",
+    }
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+def test_no_page_has_a_violation_or_is_wider_than_the_screen(
+    chrome: Browser, served: Served, theme: str, width: int
+) -> None:
+    found: list[str] = []
+    with opened(chrome, served.address, theme=theme, width=width) as page:
+        for name, address in addresses(page, served).items():
+            page.goto(address, wait_until="load")
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{name}: wider than {width} pixels")
+            if width == 390 and (theme == "dark" or name not in NARROW):
+                continue
+            page.evaluate(AXE.read_text())
+            result = page.evaluate("tags => axe.run({runOnly: tags})", RULES)
+            for violation in result["violations"]:
+                where = "; ".join(str(node["target"]) + node["failureSummary"][:160] for node in violation["nodes"][:3])
+                found.append(f"{name}: {violation['id']}: {where}")
+    assert not found, "\n".join(found)
+
+
+def test_a_site_that_is_being_prepared_has_no_violation(chrome: Browser, tmp_path: Path) -> None:
+    found: list[str] = []
+    with (
+        serving(tmp_path, lambda session: add_catalog(session, state="preparing", alive=False)) as site,
+        opened(chrome, site.address) as page,
+    ):
+        for address in ("/", "/queries/new", "/models", "/corpora", "/status", "/compare", "/queries"):
+            page.goto(address, wait_until="load")
+            page.evaluate(AXE.read_text())
+            result = page.evaluate("tags => axe.run({runOnly: tags})", RULES)
+            found += [f"{address}: {violation['id']}" for violation in result["violations"]]
+    assert not found, "\n".join(found)
+
+
+def test_opened_details_and_the_filled_form_have_no_violation_either(chrome: Browser, served: Served) -> None:
+    with opened(chrome, served.address) as page:
+        for name in ("sequence", "result", "models"):
+            page.goto(addresses(page, served)[name])
+            page.evaluate("for (const item of document.querySelectorAll('details')) item.open = true")
+            page.evaluate(AXE.read_text())
+            result = page.evaluate("tags => axe.run({runOnly: tags})", RULES)
+            assert [violation["id"] for violation in result["violations"]] == [], name
