@@ -136,7 +136,7 @@ def _bounds(slot: int, largest: float) -> tuple[float, float]:
     return (bound(steps - 1 or 0.0), bound(steps)) if steps > 0 else (bound(steps), bound(steps + 1 or -0.0))
 
 
-def histogram(counts: Histogram, width: float = 284, height: float = 96) -> HistogramChart:
+def histogram(counts: Histogram, width: float = 254, height: float = 96) -> HistogramChart:
     """Counts on an axis of signed logarithms, three decades each way, as high as log(1 + count).
 
     Scores have heavy tails both ways: on a plain axis nearly all would stand in one bar, and the few that

@@ -11,7 +11,6 @@ from app.services.shapes import (
     InfluencePage,
     InfluenceRow,
     ModelView,
-    ProvisionalRow,
     QuerySummary,
     QueryView,
     RunDetail,
@@ -46,11 +45,6 @@ class Shell:
     def unready(self) -> list[ModelView]:
         """The models that wait, are being prepared, or failed."""
         return [model for model in self.status.models if model.state != "ready"] if self.status else []
-
-    @property
-    def preparing(self) -> list[ModelView]:
-        """The models that wait or are being prepared."""
-        return [model for model in self.unready if model.state != "failed"]
 
 
 @dataclass(frozen=True)
@@ -203,7 +197,6 @@ class QueryPage:
     profile: ProfileView | None = None
     histogram: HistogramChart | None = None
     compare: str | None = None
-    provisional: tuple[ProvisionalRow, ...] = ()
     model: ModelView | None = None
 
 
@@ -247,17 +240,6 @@ class SequencePage:
     next: str | None
     back: str
     others: tuple[OtherRun, ...] = ()
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A run that can be compared."""
-
-    run: str
-    query: str
-    model: str
-    prompt: str
-    completion: str
 
 
 @dataclass(frozen=True)
