@@ -1,10 +1,12 @@
 """The command line: `influence ...`. Nothing heavy is imported before a command needs it."""
 
-import sys
+import os
+import traceback
 
 import typer
 
 from app.cli import asking, catalog, demo, logs, looking, serving
+from app.cli.ending import fail, leave
 from app.services.errors import ServiceError
 
 cli = typer.Typer(
@@ -24,13 +26,16 @@ demo.add_to(cli)
 def main() -> None:
     """Run a command. What a person can act on ends with exit code 2, its problem and its remedy."""
     logs.configure()
+    # Read by OpenMP when torch is loaded: threads that wait by spinning slow everything else, and each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         cli()
     except ServiceError as error:
         fail(error.problem, error.remedy)
-
-
-def fail(problem: str, remedy: str) -> None:
-    """End the process with exit code 2, telling what happened and what to do."""
-    typer.echo(f"{problem}\n{remedy}", err=True)
-    sys.exit(2)
+    except Exception as error:
+        # The engine's errors carry the same two; importing it here would load torch for every command.
+        problem, remedy = getattr(error, "problem", None), getattr(error, "remedy", None)
+        if problem is not None and remedy is not None:
+            fail(problem, remedy)
+        traceback.print_exc()
+        leave(1)

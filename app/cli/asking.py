@@ -1,8 +1,6 @@
 """`influence query`: ask from the command line, with or without a server."""
 
 import json
-import os
-import sys
 import time
 from contextlib import ExitStack
 from typing import Annotated, Any
@@ -10,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.cli.ending import leave
 from app.cli.opened import Opened, opened
 from app.services import catalog, queries, results
 from app.services.shapes import InfluenceRow, QueryForm, QueryView, RunView
@@ -40,7 +39,11 @@ def query(
         here = stack.enter_context(opened())
         with here.sessions() as session:
             asked = queries.submit(session, here.jobs, form).id
-        view = _wait(here, stack, asked, set(model))
+        try:
+            view = _wait(here, stack, asked, set(model))
+        except KeyboardInterrupt:
+            typer.echo(f"The query {asked} goes on once a worker runs; `influence query` again shows it.", err=True)
+            leave(130)
         body = answer(here.sessions, view)
         typer.echo(json.dumps(body, ensure_ascii=False, indent=1) if as_json else told(body))
         failed = [run for run in view.runs if run.model in model and run.error is not None]
@@ -48,13 +51,6 @@ def query(
             assert run.error is not None
             typer.echo(f"{run.model}: {run.error.problem}\n{run.error.remedy}", err=True)
     leave(2 if failed else 0)
-
-
-def leave(code: int) -> None:
-    """End the process now: a worker in it may still be busy with other people's queries, and can be cut off."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _wait(here: Opened, stack: ExitStack, query_id: str, models: set[str]) -> QueryView:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.cli.asking import all_rows, leave
+from app.cli.asking import all_rows
+from app.cli.ending import leave
 from app.cli.opened import Opened, opened
 from app.cli.serving import up
 from app.demo import bundle, figures

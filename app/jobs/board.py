@@ -20,8 +20,12 @@ class Job:
     id: str
     kind: str
     status: str
-    queue: str | None
     worker: str | None
+
+    @property
+    def queue(self) -> str:
+        """Where it waits. Told by its kind: the library forgets a job's queue when it is given up."""
+        return names.SHARDS_QUEUE if self.kind == names.SHARD else names.DEVICE_QUEUE
 
     @property
     def alive(self) -> bool:
@@ -41,17 +45,14 @@ class Board:
         if not wanted:
             return {}
         found = self._client.list_workflows(workflow_ids=wanted, load_input=False, load_output=False)
-        return {
-            one.workflow_id: Job(one.workflow_id, one.name, one.status, one.queue_name, one.executor_id)
-            for one in found
-        }
+        return {one.workflow_id: Job(one.workflow_id, one.name, one.status, one.executor_id) for one in found}
 
     def running(self) -> list[Job]:
         """The jobs that some worker has begun and not ended."""
         found = self._client.list_workflows(
             status="PENDING", app_version=names.VERSION, load_input=False, load_output=False
         )
-        return [Job(one.workflow_id, one.name, one.status, one.queue_name, one.executor_id) for one in found]
+        return [Job(one.workflow_id, one.name, one.status, one.executor_id) for one in found]
 
     def resume(self, job: Job) -> None:
         """Give a job back to its queue."""

@@ -22,8 +22,8 @@ class Work(Protocol):
     def plan(self, scan_id: str) -> int:
         """Make a scan ready; returns its number of shards, 0 when it is over already."""
 
-    def shard(self, scan_id: str, number: int) -> None:
-        """Scan one shard."""
+    def shard(self, scan_id: str, number: int) -> bool:
+        """Scan one shard; False when the scan is over: cancelled, or failed."""
 
     def conclude(self, scan_id: str) -> None:
         """Store the answers of a scan."""
@@ -55,33 +55,40 @@ def answer_run(run_id: str, attempt: int) -> None:
     if scan is None:
         return
     shards = DBOS.run_step({"name": "plan"}, lambda: _work().plan(scan))
-    lost = _scan(scan, shards)
-    if lost is not None:
-        problem = f"A part of the scan was given up: {lost}."
+    if not shards:
+        return
+    try:
+        finished = _all_shards(scan, shards)
+    except Exception as error:
+        problem = f"A part of the scan was given up ({type(error).__name__}: {error})."
         remedy = "Look at the workers' logs for why they died (often memory), then try again."
         DBOS.run_step({"name": "fail"}, lambda: _work().fail(scan, problem, remedy))
-    elif shards:
+        return
+    if finished:
         DBOS.run_step({"name": "conclude"}, lambda: _work().conclude(scan))
 
 
-def _scan(scan: str, shards: int) -> str | None:
-    """Put all shards in their own queue and wait for them; says which was given up, if one was."""
+def _all_shards(scan: str, shards: int) -> bool:
+    """Put all shards in their own queue and wait for them; False when the scan is over before they are done.
+
+    Raises what the library raises when a shard was given up.
+    """
     handles = []
     for number in range(shards):
         with SetWorkflowID(names.shard_workflow(scan, number)):
             handles.append(DBOS.enqueue_workflow(names.SHARDS_QUEUE, scan_shard, scan, number))
     for number, handle in enumerate(handles):
-        try:
-            handle.get_result(polling_interval_sec=WAIT_SECONDS)
-        except Exception as error:
-            return f"shard {number} ({type(error).__name__}: {error})"
-    return None
+        if not handle.get_result(polling_interval_sec=WAIT_SECONDS):
+            # Taking each of the others out of the queue to find that nobody wants it would take a while.
+            DBOS.cancel_workflows([names.shard_workflow(scan, after) for after in range(number + 1, shards)])
+            return False
+    return True
 
 
 @DBOS.workflow(name=names.SHARD, max_recovery_attempts=RECOVERIES)
-def scan_shard(scan: str, number: int) -> None:
-    """Scan one shard; any worker may take it."""
-    DBOS.run_step({"name": "shard"}, lambda: _work().shard(scan, number))
+def scan_shard(scan: str, number: int) -> bool:
+    """Scan one shard; any worker may take it. False when the scan is over: cancelled, or failed."""
+    return DBOS.run_step({"name": "shard"}, lambda: _work().shard(scan, number))
 
 
 @DBOS.workflow(name=names.PREPARE, max_recovery_attempts=RECOVERIES)

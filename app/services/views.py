@@ -1,6 +1,6 @@
 """Rows turned into the shapes that pages, API and command line share."""
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.models import Query, Run
@@ -13,13 +13,13 @@ def problem(happened: str | None, remedy: str | None) -> Problem | None:
 
 
 def queue_position(session: Session, run: Run) -> int | None:
-    """The run's place in line, from 1; None when it does not wait."""
+    """The run's place in line, from 1; None when it does not wait. The gallery's runs stand at the end."""
     if run.state != "queued":
         return None
-    ahead: ColumnElement[bool] = (Run.queued_at < run.queued_at) | (
-        (Run.queued_at == run.queued_at) & (Run.id < run.id)
-    )
-    return 1 + (session.scalar(select(func.count()).where(Run.state == "queued", ahead)) or 0)
+    mine = (run.query.curated, run.queued_at, run.id)
+    line = tuple_(Query.curated, Run.queued_at, Run.id)
+    waiting = select(func.count()).select_from(Run).join(Query).where(Run.state == "queued", line < mine)
+    return 1 + (session.scalar(waiting) or 0)
 
 
 def run_fields(session: Session, run: Run) -> dict[str, object]:

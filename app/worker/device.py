@@ -54,9 +54,9 @@ class DeviceWork:
         """Make a scan ready; returns its number of shards, 0 when it is over already."""
         return self._guarded(scan_id, lambda: self._scanning.plan(scan_id, self._memory)) or 0
 
-    def shard(self, scan_id: str, number: int) -> None:
-        """Scan one shard."""
-        self._guarded(scan_id, lambda: self._scanning.shard(scan_id, number))
+    def shard(self, scan_id: str, number: int) -> bool:
+        """Scan one shard; False when the scan is over: cancelled, or failed."""
+        return self._guarded(scan_id, lambda: self._scanning.shard(scan_id, number)) or False
 
     def conclude(self, scan_id: str) -> None:
         """Store the answers."""

@@ -122,14 +122,16 @@ class Scanning:
             scan.seconds = seconds
             return scans.lay_out(session, scan, size)
 
-    def shard(self, scan_id: str, number: int) -> None:
-        """Scan one shard, unless that is done or nobody wants it."""
+    def shard(self, scan_id: str, number: int) -> bool:
+        """Scan one shard, unless that is done; False when nobody wants the scan any more."""
         sessions = self.preparation.sessions
         with sessions() as session:
             scan = session.get_one(Scan, scan_id)
             shard = session.get_one(ScanShard, (scan_id, number))
-        if shard.finished_at is not None or not scans.wanted(sessions, scan_id):
-            return
+        if shard.finished_at is not None:
+            return True
+        if not scans.wanted(sessions, scan_id):
+            return False
         report = ScanReport(sessions, scan_id)
         ready = self._ready(scan, _silent)
         prepared = self.preparation.loaded.prepared(self._folder(scan_id), ready.model)
@@ -140,6 +142,7 @@ class Scanning:
         self._show(scan, shard.start, found, ready)
         done, total = scan_progress(sessions, scan_id)
         report.write("scanning", done, total, report.pace.seconds_left("scanning", done, total))
+        return True
 
     def _keep(self, scan: Scan, shard: ScanShard, found: Influences, seconds: float) -> None:
         """Store a shard's result once: another worker may have been faster."""

@@ -1,5 +1,6 @@
 """A small world for the tests of the application: tiny models on disk, and rows made by hand."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,17 @@ from tests.app.tiny import save_llama, save_without_mlp
 def _plain_logs() -> None:
     """As the product logs; the library's own way prints every variable of every frame."""
     logs.configure()
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """Tiny tensors gain nothing from more threads, and lose much on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

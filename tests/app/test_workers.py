@@ -18,7 +18,7 @@ from tests.app.processes import kill, started, wait_for
 from tests.app.worker.world import World
 from tests.conftest import quick_settings
 
-DOCUMENTS = 72
+DOCUMENTS = 48
 SHARD = 2
 
 
@@ -51,7 +51,11 @@ def _finished(world: World) -> dict[int, tuple[datetime, str]]:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> dict[str, list[tuple[int, float]]]:
+def uninterrupted(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny: Path,
+    one_thread: None,  # noqa: ARG001 - a setting, not a value
+) -> dict[str, list[tuple[int, float]]]:
     """The ranking of a run that nothing interrupted, and without any queue."""
     settings = quick_settings(tmp_path_factory.mktemp("calm") / "home", None, shard_sequences=SHARD)
     migrate(settings)

@@ -41,7 +41,7 @@ class HandMadeBoard:
 
 
 def job(identifier: str, status: str = "PENDING", worker: str | None = "here", kind: str = names.RUN) -> Job:
-    return Job(identifier, kind, status, names.DEVICE_QUEUE, worker)
+    return Job(identifier, kind, status, worker)
 
 
 @pytest.fixture

@@ -138,6 +138,14 @@ def test_places_in_line_follow_the_order_of_asking(sessions: sessionmaker[Sessio
     assert places == [1, 2, 3]
 
 
+def test_a_persons_query_stands_before_the_gallerys(sessions: sessionmaker[Session]) -> None:
+    with sessions() as session:
+        gallery = queries.submit(session, NullJobs(), form(completion="shown"), curated=True).id
+        person = queries.submit(session, NullJobs(), form(completion="asked")).id
+        assert queries.get(session, person).runs[0].queue_position == 1
+        assert queries.get(session, gallery).runs[0].queue_position == 2
+
+
 def test_cancelling_ends_every_run_that_is_not_over_and_tells_the_queue(sessions: sessionmaker[Session]) -> None:
     first, second = submit(sessions, form(models=["small", "large"]))
     jobs = NullJobs()

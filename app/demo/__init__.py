@@ -1,0 +1,1 @@
+"""The bundled demo: its corpus, its queries and its models."""
