@@ -1,6 +1,7 @@
 """Connections, sessions and migrations. `database`, never `engine`, is SQLAlchemy's engine."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -15,7 +16,8 @@ from app.paths import bundled
 from app.settings import Settings, get_settings
 
 BUSY_SECONDS = 30
-_PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+_PRAGMAS = ("busy_timeout=30000", "synchronous=NORMAL", "foreign_keys=ON")
+_RETRY_SECONDS = 0.05
 _MIGRATION_LOCK = 7_290_433
 
 
@@ -45,6 +47,20 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
+    keep_write_ahead_log(connection)
+
+
+def keep_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Several processes that open a new file at once all try to switch it; SQLite's own patience skips this one."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:

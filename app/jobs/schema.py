@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from app.database import BUSY_SECONDS, driver_url
+from app.database import BUSY_SECONDS, driver_url, keep_write_ahead_log
 from app.settings import Settings
 
 
@@ -31,6 +31,6 @@ def _use_wal(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
-        connection.execute("PRAGMA journal_mode=WAL").close()
+        keep_write_ahead_log(connection)
     finally:
         connection.close()
