@@ -8,6 +8,7 @@ from app.services.shapes import Histogram
 
 DECADES = 3
 SLOTS_A_DECADE = 6
+LABEL_ROOM = 30
 MIDDLE = DECADES * SLOTS_A_DECADE
 
 
@@ -163,6 +164,8 @@ def _ticks(largest: float, unit: float) -> tuple[Tick, ...]:
     """Places of zero and of the powers of ten on both sides."""
     top = math.floor(math.log10(largest))
     powers = [10.0**power for power in range(top - DECADES + 1, top + 1)]
+    # The smallest power may stand so near to zero that the labels would run into each other.
+    powers = [power for power in powers if _steps(power, largest) * unit >= LABEL_ROOM]
     right = [Tick(round((MIDDLE + 1 + _steps(power, largest)) * unit, 1), power) for power in powers]
     left = [Tick(round((MIDDLE - _steps(power, largest)) * unit, 1), -power) for power in reversed(powers)]
     return (*left, Tick(round((MIDDLE + 0.5) * unit, 1), 0.0), *right)

@@ -74,3 +74,10 @@ def test_a_curve_joins_each_shared_sequence_from_the_middle_of_its_card_to_the_m
         (7, "M0 50C25 50 25 150 50 150"),
         (9, "M0 250C25 250 25 50 50 50"),
     ]
+
+
+@pytest.mark.parametrize("largest", [0.0011, 0.05, 0.088, 1.0, 9.9, 10.1, 4321.0])
+def test_labels_of_the_axis_never_run_into_each_other(largest: float) -> None:
+    chart = charts.histogram(Histogram(edges=[-largest, 0.0, largest], counts=[3, 5]))
+    places = sorted(tick.x for tick in chart.ticks)
+    assert min(b - a for a, b in pairwise(places)) >= 30
