@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from engine.errors import QueryError
 from engine.model.language_model import LanguageModel
 from engine.terms import Query
@@ -13,6 +16,13 @@ class EncodedQuery:
 
     ids: tuple[int, ...]
     completion_start: int
+
+    def tensors(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids, their labels (the next tokens) and the positions that predict a completion token, each [1, token]."""
+        ids = torch.tensor([self.ids], device=device)
+        counted = torch.zeros_like(ids, dtype=torch.bool)
+        counted[:, self.completion_start - 1 : -1] = True
+        return ids, ids.roll(-1, dims=1), counted
 
 
 def joined(prompt: str, completion: str) -> tuple[str, int]:

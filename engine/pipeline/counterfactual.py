@@ -220,11 +220,9 @@ def _weight_gradients(captured: Captured) -> dict[str, Tensor]:
 
 
 def _log_p(model: LanguageModel, query: EncodedQuery) -> float:
-    ids = torch.tensor([query.ids], device=model.device)
-    counted = torch.zeros_like(ids, dtype=torch.bool)
-    counted[:, query.completion_start - 1 : -1] = True
+    ids, labels, counted = query.tensors(model.device)
     with torch.no_grad():
-        return float(log_likelihoods(model.hf_model(input_ids=ids, use_cache=False).logits, ids.roll(-1, 1), counted))
+        return float(log_likelihoods(model.hf_model(input_ids=ids, use_cache=False).logits, labels, counted))
 
 
 def _plus(left: Step, right: Step, scale: float) -> dict[str, Tensor]:

@@ -65,10 +65,7 @@ def measured_gradients(
     with capture(model) as opened:
         for done, query in enumerate(encoded):
             progress(Progress("gradients", done, len(encoded)))
-            ids = torch.tensor([query.ids], device=model.device)
-            labels = ids.roll(-1, dims=1)
-            counted = torch.zeros_like(ids, dtype=torch.bool)
-            counted[:, query.completion_start - 1 : -1] = True
+            ids, labels, counted = query.tensors(model.device)
             logits = opened.forward(ids)
             log_p.append(float(log_likelihoods(logits, labels, counted)))
             captured = opened.backward(log_likelihood_gradient(logits, labels, counted))

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from engine import FactorConfig, Sequence, fit_factors
 from tests.engine.tiny import tiny_model
+from tests.required import required
 
-curvlinops = pytest.importorskip("curvlinops", reason="curvlinops is installed by `make test`")
+curvlinops = required("curvlinops")
 
 
 class FirstPosition(nn.Module):

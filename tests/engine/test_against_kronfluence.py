@@ -11,8 +11,9 @@ from torch.utils.data import Dataset
 
 from engine import FactorConfig, LanguageModel, Query, Sequence, fit_factors, score
 from tests.engine.tiny import hf_model, sequences
+from tests.required import required
 
-kronfluence = pytest.importorskip("kronfluence", reason="kronfluence is installed by `make test`")
+kronfluence = required("kronfluence")
 
 QUERIES = [([3, 5, 7], [2, 9, 14]), ([11, 4, 8], [4, 1, 20]), ([9, 9, 1], [17, 3, 6])]
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.required import required
 from tests.web.conftest import Site
 
-schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+schemathesis = required("schemathesis")
 
 OPERATIONS = [
     ("POST", "/api/v1/queries"),
