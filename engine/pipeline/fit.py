@@ -2,34 +2,28 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from engine.corpus.batches import Batch, Sequences, checked
 from engine.errors import NumericalError
 from engine.maths.corrected_eigenvalues import squared_gradient_sum
-from engine.maths.covariance import symmetric, upper_second_moment_sum
-from engine.maths.eigenbasis import eigenbasis
-from engine.model.capture import Captured
+from engine.model.capture import Captured, Products
 from engine.model.language_model import LanguageModel
-from engine.pipeline.passes import labels_for_fitting, run_pass
-from engine.storage.factors import Factors, ModuleFactors
-from engine.terms import FactorConfig, Progress, ProgressCallback, Sequence, silent
+from engine.pipeline.covariances import STAGE as COVARIANCES
+from engine.pipeline.covariances import covariances
+from engine.pipeline.decomposition import decomposition_devices
+from engine.pipeline.eigenbases import STAGE as EIGENVECTORS
+from engine.pipeline.eigenbases import Eigenbases, eigenbases
+from engine.pipeline.passes import LabelChoice, labels_for_fitting, run_pass
+from engine.pipeline.sums import RunningSums
+from engine.storage.checkpoint import AnyCheckpoints, Checkpoints, NoCheckpoints, Standing
+from engine.storage.factors import Factors, ModuleFactors, identity
+from engine.terms import FactorConfig, ProgressCallback, Sequence, silent
 
-
-class _Sums:
-    """Running sums by name, kept once for names that share them."""
-
-    def __init__(self) -> None:
-        self.by_name: dict[str, Tensor] = {}
-
-    def add(self, name: str, term: Tensor) -> None:
-        if name in self.by_name:
-            self.by_name[name] += term
-        else:
-            self.by_name[name] = term
+EIGENVALUES = "eigenvalues"
 
 
 def fit_factors(
@@ -37,6 +31,7 @@ def fit_factors(
     sequences: Iterable[Sequence],
     config: FactorConfig = FactorConfig(),
     progress: ProgressCallback | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Factors:
     """Fit EK-FAC for the tracked modules (paper, eqs 16 to 20), in two streaming passes.
 
@@ -44,30 +39,43 @@ def fit_factors(
     eigenvalues are averages over sequences of the squared entries of the summed gradient in the eigenbasis.
 
     sequences: re-iterable, since they are passed over twice. progress: called with the stages "covariances",
-    "eigenvectors" and "eigenvalues"; an exception raised in it ends the fit with nothing kept.
+    "eigenvectors" and "eigenvalues"; an exception raised in it ends the fit.
+    checkpoint: a folder in which running sums are kept now and then, if the fit takes long. A fit that was
+    interrupted, in whatever way, goes on from there when it is called again with the same arguments, and ends
+    with the same bits. The folder is removed at the end; without one an interrupted fit leaves nothing.
 
-    Raises: CorpusError, NumericalError (naming the module), ModelError.
+    Raises: CorpusError, NumericalError (naming the module), ModelError, FactorsError (the checkpoint is damaged,
+    or is of another model, tokenizer, set of modules, configuration or corpus).
     """
     checked_sequences = checked(sequences)
-    report = progress or silent
-    input_sums, gradient_sums, sharing, positions = _covariances(model, checked_sequences, config, report)
-    bases = _eigenbases(model, input_sums, gradient_sums, sharing, positions, report)
-    squares = _squared_gradients(model, checked_sequences, config, bases, report)
-    modules = {}
-    for name in model.tracked:
-        corrected = squares[name] / len(checked_sequences)
-        _require_finite(corrected, name)
-        activation, gradient = bases[sharing[name]], bases[name + _GRADIENT]
-        modules[name] = ModuleFactors(activation[1], activation[0], gradient[1], gradient[0], corrected)
-    return Factors(
-        modules=modules,
+    return fit_with_labels(model, checked_sequences, config, labels_for_fitting(config), progress or silent, checkpoint)
+
+
+def fit_with_labels(
+    model: LanguageModel,
+    sequences: Sequences,
+    config: FactorConfig,
+    labels: LabelChoice,
+    progress: ProgressCallback,
+    checkpoint: str | Path | None = None,
+) -> Factors:
+    """As `fit_factors`, with labels chosen by the caller."""
+    fingerprint = sequences_fingerprint(sequences)
+    work = identity(model.fingerprint, model.tokenizer_fingerprint, model.tracked, config, fingerprint)
+    checkpoints = NoCheckpoints() if checkpoint is None else Checkpoints(Path(checkpoint), work)
+    bases = _bases(model, sequences, config, labels, checkpoints, progress)
+    squares = _squared_gradients(model, sequences, config, labels, bases, checkpoints, progress)
+    factors = Factors(
+        modules={name: _module(name, squares, bases, len(sequences)) for name in model.tracked},
         config=config,
         model_fingerprint=model.fingerprint,
         tokenizer_fingerprint=model.tokenizer_fingerprint,
-        sequences_fingerprint=sequences_fingerprint(checked_sequences),
-        sequences=len(checked_sequences),
-        positions=positions,
+        sequences_fingerprint=fingerprint,
+        sequences=len(sequences),
+        positions=bases.positions,
     )
+    checkpoints.remove(COVARIANCES, EIGENVECTORS, EIGENVALUES)
+    return factors
 
 
 def sequences_fingerprint(sequences: Iterable[Sequence]) -> str:
@@ -78,88 +86,71 @@ def sequences_fingerprint(sequences: Iterable[Sequence]) -> str:
     return digest.hexdigest()
 
 
-# Eigenbases of output gradients are kept beside those of activations, under the module's name with this suffix.
-_GRADIENT = ":gradient"
-
-
-def _covariances(
-    model: LanguageModel, sequences: Sequences, config: FactorConfig, progress: ProgressCallback
-) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], dict[str, str], int]:
-    """Sums of a a^T and of d d^T, which module's sum of a a^T each module shares, and the number of positions."""
-    inputs, gradients = _Sums(), _Sums()
-    sharing: dict[str, str] = {}
-    positions = 0
-
-    def consume(batch: Batch, captured: Captured) -> None:
-        nonlocal positions
-        counted = batch.predicting
-        positions += int(counted.sum())
-        sharing.update(_sharing(captured.activations))
-        for name in model.tracked:
-            gradients.add(name, upper_second_moment_sum(captured.output_gradients[name][counted]))
-            if sharing[name] == name:
-                inputs.add(name, upper_second_moment_sum(captured.activations[name][counted]))
-
-    labels = labels_for_fitting(config)
-    run_pass(model, sequences, config.batch_tokens, labels, consume, "covariances", progress)
-    return inputs.by_name, gradients.by_name, sharing, positions
-
-
-def _sharing(activations: Mapping[str, Tensor]) -> dict[str, str]:
-    first: dict[int, str] = {}
-    return {name: first.setdefault(id(tensor), name) for name, tensor in activations.items()}
-
-
-def _eigenbases(
+def _bases(
     model: LanguageModel,
-    input_sums: Mapping[str, Tensor],
-    gradient_sums: Mapping[str, Tensor],
-    sharing: Mapping[str, str],
-    positions: int,
+    sequences: Sequences,
+    config: FactorConfig,
+    labels: LabelChoice,
+    checkpoints: AnyCheckpoints,
     progress: ProgressCallback,
-) -> dict[str, tuple[Tensor, Tensor]]:
-    bases: dict[str, tuple[Tensor, Tensor]] = {}
-    for done, name in enumerate(model.tracked):
-        progress(Progress("eigenvectors", done, len(model.tracked)))
-        if sharing[name] == name:
-            bases[name] = eigenbasis(symmetric(input_sums[name]) / positions, f"the activations of {name}")
-        bases[name + _GRADIENT] = eigenbasis(
-            symmetric(gradient_sums[name]) / positions, f"the output gradients of {name}"
-        )
-    progress(Progress("eigenvectors", len(model.tracked), len(model.tracked)))
+) -> Eigenbases:
+    """The eigenbases, as a checkpoint holds them or by a pass over the sequences."""
+    kept = checkpoints.latest(EIGENVECTORS)
+    if kept is not None:
+        return Eigenbases.restored(kept, model)
+    sums = covariances(model, sequences, config, labels, checkpoints, progress)
+    bases = eigenbases(sums, decomposition_devices(model), progress)
+    if checkpoints.due():
+        _keep_bases(bases, checkpoints)
     return bases
+
+
+def _keep_bases(bases: Eigenbases, checkpoints: AnyCheckpoints) -> None:
+    checkpoints.write(bases.standing())
+    checkpoints.remove(COVARIANCES)
 
 
 def _squared_gradients(
     model: LanguageModel,
     sequences: Sequences,
     config: FactorConfig,
-    bases: Mapping[str, tuple[Tensor, Tensor]],
+    labels: LabelChoice,
+    bases: Eigenbases,
+    checkpoints: AnyCheckpoints,
     progress: ProgressCallback,
-) -> Mapping[str, Tensor]:
-    sums = _Sums()
+) -> RunningSums:
+    """Sums over sequences of squared gradients in the eigenbasis; what a checkpoint holds is not made again."""
+    kept = checkpoints.latest(EIGENVALUES)
+    done = 0 if kept is None else kept.done
+    sums = RunningSums() if kept is None else RunningSums.restored(kept.tensors, EIGENVALUES, model.device_of)
 
-    def consume(_: Batch, captured: Captured) -> None:
-        sharing = _sharing(captured.activations)
-        for name in model.tracked:
-            sums.add(
-                name,
-                squared_gradient_sum(
-                    captured.output_gradients[name],
-                    captured.activations[name],
-                    bases[name + _GRADIENT][1],
-                    bases[sharing[name]][1],
-                ),
+    def consume(batch: Batch, captured: Captured) -> None:
+        nonlocal done
+        for name, gradients in captured.output_gradients.items():
+            activations = captured.activations[name]
+            squared = squared_gradient_sum(
+                gradients,
+                activations,
+                bases.output_gradients[name],
+                bases.activations[name],
             )
+            sums.add(name, [squared])
+        done += len(batch.index)
+        if checkpoints.due():
+            if not checkpoints.hold(EIGENVECTORS):
+                _keep_bases(bases, checkpoints)
+            checkpoints.write(Standing(EIGENVALUES, done, sums.tensors(EIGENVALUES), {}))
 
-    labels = labels_for_fitting(config)
-    run_pass(model, sequences, config.batch_tokens, labels, consume, "eigenvalues", progress)
-    return sums.by_name
+    products = Products(config.precision)
+    run_pass(model, sequences, config.batch_tokens, labels, consume, EIGENVALUES, progress, done, products)
+    return sums
 
 
-def _require_finite(corrected: Tensor, name: str) -> None:
+def _module(name: str, squares: RunningSums, bases: Eigenbases, sequences: int) -> ModuleFactors:
+    corrected = squares.by_name[name][0] / sequences
     if not bool(torch.isfinite(corrected).all()):
         raise NumericalError(
             f"The corrected eigenvalues of {name} hold NaN or infinity.",
             "Load the model in float32 (dtype='float32').",
         )
+    return ModuleFactors(bases.activations[name], bases.output_gradients[name], corrected)

@@ -1,15 +1,20 @@
 """Factors: the EK-FAC approximation of the Gauss-Newton Hessian, fitted once for a model and a corpus."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence as Series
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from engine.errors import FactorsError
+from engine.maths.eigenbasis import Eigenbasis
 from engine.model.fingerprint import settings_fingerprint
 from engine.model.language_model import LanguageModel
+from engine.storage.bases import BasisReader, basis_tensors
 from engine.storage.folder import read_folder, write_folder
 from engine.terms import FactorConfig
 
@@ -18,16 +23,42 @@ KIND = "factors"
 
 @dataclass(frozen=True, slots=True)
 class ModuleFactors:
-    """EK-FAC of one module; eigenvectors are columns, corrected eigenvalues are in nats^2 a sequence.
+    """EK-FAC of one module: eigenbases of A and S, and corrected eigenvalues in nats^2 a sequence.
 
-    `activation_eigenvalues` and `gradient_eigenvalues` are K-FAC's, kept for comparison with K-FAC.
+    The eigenvalues of the eigenbases are K-FAC's, kept for comparison with K-FAC.
     """
 
-    activation_eigenvectors: Float[Tensor, "d_in d_in"]
-    activation_eigenvalues: Float[Tensor, " d_in"]
-    gradient_eigenvectors: Float[Tensor, "d_out d_out"]
-    gradient_eigenvalues: Float[Tensor, " d_out"]
+    activation_basis: Eigenbasis
+    gradient_basis: Eigenbasis
     corrected_eigenvalues: Float[Tensor, "d_out d_in"]
+
+    @property
+    def activation_eigenvalues(self) -> Float[Tensor, " d_in"]:
+        """Eigenvalues of A."""
+        return self.activation_basis.values
+
+    @property
+    def activation_eigenvectors(self) -> Float[Tensor, "d_in d_in"]:
+        """Q_A as one matrix, eigenvectors as columns."""
+        return self.activation_basis.dense()
+
+    @property
+    def gradient_eigenvalues(self) -> Float[Tensor, " d_out"]:
+        """Eigenvalues of S."""
+        return self.gradient_basis.values
+
+    @property
+    def gradient_eigenvectors(self) -> Float[Tensor, "d_out d_out"]:
+        """Q_S as one matrix, eigenvectors as columns."""
+        return self.gradient_basis.dense()
+
+    def to(self, device: torch.device) -> "ModuleFactors":
+        """The same on a device; itself where it is there already."""
+        if self.corrected_eigenvalues.device == device:
+            return self
+        return ModuleFactors(
+            self.activation_basis.to(device), self.gradient_basis.to(device), self.corrected_eigenvalues.to(device)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +81,13 @@ class Factors:
     def fingerprint(self) -> str:
         """What identifies these factors: the same inputs give the same fingerprint."""
         return settings_fingerprint(
-            model=self.model_fingerprint,
-            tokenizer=self.tokenizer_fingerprint,
-            modules=list(self.modules),
-            labels=self.config.labels,
-            seed=self.config.seed,
-            sequences=self.sequences_fingerprint,
+            **identity(
+                self.model_fingerprint,
+                self.tokenizer_fingerprint,
+                list(self.modules),
+                self.config,
+                self.sequences_fingerprint,
+            )
         )
 
     def save(self, folder: str | Path) -> None:
@@ -71,25 +103,29 @@ class Factors:
             "positions": self.positions,
             "modules": list(self.modules),
         }
-        tensors = {
-            f"{name}:{field}": getattr(factors, field)
-            for name, factors in self.modules.items()
-            for field in ModuleFactors.__dataclass_fields__
-        }
+        tensors: dict[str, Tensor] = {}
+        for name, factors in self.modules.items():
+            tensors |= basis_tensors(f"{name}:activation", factors.activation_basis)
+            tensors |= basis_tensors(f"{name}:gradient", factors.gradient_basis)
+            tensors[f"{name}:corrected_eigenvalues"] = factors.corrected_eigenvalues
         write_folder(Path(folder), manifest, tensors)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Factors":
         """Read factors back. Raises: FactorsError when the folder is missing, damaged or cut short."""
         manifest, tensors = read_folder(Path(folder), KIND)
-        fields = ModuleFactors.__dataclass_fields__
+        bases = BasisReader(tensors)
         modules = {
-            name: ModuleFactors(**{field: tensors[f"{name}:{field}"] for field in fields})
+            name: ModuleFactors(
+                bases.read(f"{name}:activation"),
+                bases.read(f"{name}:gradient"),
+                tensors[f"{name}:corrected_eigenvalues"],
+            )
             for name in manifest["modules"]
         }
         factors = cls(
             modules=modules,
-            config=FactorConfig(**manifest["config"]),
+            config=_config(manifest["config"], folder),
             model_fingerprint=manifest["model_fingerprint"],
             tokenizer_fingerprint=manifest["tokenizer_fingerprint"],
             sequences_fingerprint=manifest["sequences_fingerprint"],
@@ -116,3 +152,42 @@ class Factors:
                 f"The factors cover other modules than the model tracks: {', '.join(odd[:4])}.",
                 "Give the model the same track=..., or fit again.",
             )
+
+
+def identity(
+    model_fingerprint: str,
+    tokenizer_fingerprint: str | None,
+    modules: Series[str],
+    config: FactorConfig,
+    sequences_fingerprint: str,
+) -> dict[str, Any]:
+    """All that factors depend on, as plain data.
+
+    A choice left at its default does not enter (labels and seed always do), so that factors made before there was
+    that choice keep their fingerprint. `batch_tokens` bounds memory only.
+    """
+    usual = FactorConfig()
+    chosen = {
+        field.name: getattr(config, field.name)
+        for field in fields(config)
+        if field.name != "batch_tokens" and getattr(config, field.name) != getattr(usual, field.name)
+    }
+    return {
+        "model": model_fingerprint,
+        "tokenizer": tokenizer_fingerprint,
+        "modules": list(modules),
+        "labels": config.labels,
+        "seed": config.seed,
+        "sequences": sequences_fingerprint,
+        **chosen,
+    }
+
+
+def _config(saved: Mapping[str, Any], folder: str | Path) -> FactorConfig:
+    unknown = sorted(set(saved) - {field.name for field in fields(FactorConfig)})
+    if unknown:
+        raise FactorsError(
+            f"The factors in {folder} were fitted with choices this version does not have: {', '.join(unknown)}.",
+            "Load them with the version that made them, or make the factors again.",
+        )
+    return FactorConfig(**saved)

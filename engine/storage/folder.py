@@ -30,9 +30,12 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str
     for file in (part / TENSORS, part / MANIFEST):
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
+    # Out of the way first and deleted last, so that almost at every moment one of them is there.
+    gone = folder.with_name(f"{folder.name}.{os.getpid()}.old.part")
     if folder.exists():
-        shutil.rmtree(folder)
+        folder.rename(gone)
     part.rename(folder)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def read_folder(folder: Path, kind: str, device: str = "cpu") -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import CorpusError, FactorConfig, LanguageModel, NumericalError, Progress, Sequence, fit_factors
+from engine import (
+    CorpusError,
+    FactorConfig,
+    FactorsError,
+    LanguageModel,
+    NumericalError,
+    Progress,
+    Sequence,
+    fit_factors,
+)
 from engine.maths.sampling import sample_labels, uniforms
 from tests.engine.tiny import log_likelihood, sequences, tiny_model, weight_gradients
 
@@ -100,6 +109,48 @@ def test_modules_that_read_the_same_input_share_one_eigenbasis(corpus: list[Sequ
     gate, up, down = (factors.modules[f"model.layers.0.mlp.{name}_proj"] for name in ("gate", "up", "down"))
     assert gate.activation_eigenvectors is up.activation_eigenvectors
     assert down.activation_eigenvectors is not up.activation_eigenvectors
+
+
+@pytest.mark.parametrize("width", [5, 7])
+def test_blocks_are_those_of_the_covariances_and_eigenvalues_are_corrected_in_their_basis(
+    model64: LanguageModel, corpus: list[Sequence], width: int
+) -> None:
+    factors = fit_factors(model64, corpus, FactorConfig("true", batch_tokens=20, block_width=width))
+    expected = {name: torch.zeros_like(f.corrected_eigenvalues) for name, f in factors.modules.items()}
+    for sequence in corpus:
+        for name, gradient in weight_gradients(model64, log_likelihood(model64, sequence.ids)).items():
+            fitted = factors.modules[name]
+            rotated = fitted.gradient_eigenvectors.T @ gradient @ fitted.activation_eigenvectors
+            expected[name] += rotated.square() / len(corpus)
+    for name, (activations, gradients) in position_vectors(model64, corpus).items():
+        fitted = factors.modules[name]
+        torch.testing.assert_close(fitted.corrected_eigenvalues, expected[name], rtol=1e-8, atol=1e-12)
+        for basis, vectors in ((fitted.activation_basis, activations), (fitted.gradient_basis, gradients)):
+            assert len(basis.blocks) == -(-vectors.shape[1] // width)
+            whole = vectors.T @ vectors / len(vectors)
+            start, values = 0, basis.values.split([len(block) for block in basis.blocks])
+            for block, part in zip(basis.blocks, values, strict=True):
+                assert len(block) <= width
+                stop = start + len(block)
+                torch.testing.assert_close(
+                    block @ torch.diag(part) @ block.T, whole[start:stop, start:stop], rtol=1e-9, atol=1e-11
+                )
+                start = stop
+
+
+def test_a_width_that_no_covariance_exceeds_changes_no_bit(model32: LanguageModel, corpus: list[Sequence]) -> None:
+    whole = fit_factors(model32, corpus)
+    wide = fit_factors(model32, corpus, FactorConfig(block_width=13))
+    for name, module in whole.modules.items():
+        other = wide.modules[name]
+        assert torch.equal(module.activation_eigenvectors, other.activation_eigenvectors)
+        assert torch.equal(module.gradient_eigenvectors, other.gradient_eigenvectors)
+        assert torch.equal(module.corrected_eigenvalues, other.corrected_eigenvalues)
+
+
+def test_a_block_width_below_one_is_refused() -> None:
+    with pytest.raises(FactorsError, match="block_width=0"):
+        FactorConfig(block_width=0)
 
 
 def test_a_one_shot_iterator_is_refused(corpus: list[Sequence]) -> None:
