@@ -28,3 +28,7 @@ class FactorsError(EngineError):
 
 class NumericalError(EngineError):
     """NaN or infinity where a number should be; the message names the module."""
+
+
+class DeviceError(EngineError):
+    """The device is not there, cannot be used as asked, or has too little memory for the work."""

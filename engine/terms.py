@@ -5,9 +5,13 @@ from collections.abc import Sequence as Series
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.errors import CorpusError, QueryError
+from engine.errors import CorpusError, FactorsError, QueryError
 
 Labels = Literal["sampled", "true"]
+# The dtype of matrix products with captured vectors; sums over batches are float32 in either case.
+Precision = Literal["float32", "bfloat16"]
+# Padded tokens in a batch; "auto" takes what half of the device's free memory holds when a pass begins.
+BatchTokens = int | Literal["auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,11 @@ class RetainedEnergy:
 Rank = int | RetainedEnergy | None
 
 
+def _check_budget(batch_tokens: BatchTokens) -> None:
+    if batch_tokens != "auto" and batch_tokens < 1:
+        raise CorpusError(f"batch_tokens={batch_tokens} holds no token.", 'Give 1 or more, or "auto".')
+
+
 @dataclass(frozen=True, slots=True)
 class FactorConfig:
     """How factors are fitted.
@@ -99,12 +108,23 @@ class FactorConfig:
     labels: "sampled" draws each label from the model (the paper's choice: the true Fisher); "true" takes the
         next token (the empirical Fisher, for comparison with other tools).
     seed: sampled labels depend only on (seed, sequence, position).
-    batch_tokens: padded tokens in a batch; bounds memory, not the result.
+    batch_tokens: padded tokens in a batch; bounds memory, not the result (rounding apart: with "auto" two runs may
+        cut batches differently). A batch that does not fit all the same is halved until it does.
+    block_width: a covariance wider than this is fitted as diagonal blocks of near-equal width, no wider than this,
+        which saves memory and time at some cost in accuracy; None keeps every covariance whole.
+    precision: "bfloat16" makes the statistics' matrix products in bfloat16; the model runs as it is loaded.
     """
 
     labels: Labels = "sampled"
     seed: int = 0
-    batch_tokens: int = 8192
+    batch_tokens: BatchTokens = 8192
+    block_width: int | None = None
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        _check_budget(self.batch_tokens)
+        if self.block_width is not None and self.block_width < 1:
+            raise FactorsError(f"block_width={self.block_width} leaves no block.", "Give 1 or more, or None.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +134,83 @@ class ScoreConfig:
     rank: None keeps the preconditioned query whole; an integer or `RetainedEnergy` factors it.
     per_token: token influences too (of the hits only, when `top_k` is given).
     top_k: keep the k heaviest sequences of each sign and a summary of all scores, instead of all scores.
+    precision: "bfloat16" runs the model and the products of a scan in bfloat16 and keeps the queries in it.
     """
 
     damping: Damping = PAPER_DAMPING
     rank: Rank = None
     per_token: bool = True
     top_k: int | None = None
-    batch_tokens: int = 8192
+    batch_tokens: BatchTokens = 8192
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
+        _check_budget(self.batch_tokens)
         for name, value in (("rank", self.rank), ("top_k", self.top_k)):
             if isinstance(value, int) and value < 1:
                 raise QueryError(f"{name}={value} keeps nothing.", "Give 1 or more, or None.")
+
+
+@dataclass(frozen=True, slots=True)
+class FixedRank:
+    """The same number of components of every sequence through every module."""
+
+    rank: int = 4
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise QueryError(f"FixedRank({self.rank}) keeps nothing.", "Give 1 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class ByteBudget:
+    """The components that hold most of their sequence's squared norm a byte, over all modules.
+
+    share: bytes a sequence on average, in units of the sum of (in + out) over the tracked modules. How dense a
+    component must be to be kept is found on a sample of the corpus, so the average is met nearly.
+    """
+
+    share: float = 1.5
+
+    def __post_init__(self) -> None:
+        if not self.share > 0:
+            raise QueryError(f"ByteBudget({self.share}) keeps nothing.", "Give a number above zero.")
+
+
+Keep = FixedRank | ByteBudget
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """What a gradient index keeps of each sequence.
+
+    damping: that of the influences which the index stands for; exact re-scoring should use the same.
+    keep: how many components of the whitened gradients; bits: of each entry of their vectors (2, 4 or 8).
+    most_components: never more than these of one sequence through one module; so many are computed.
+    shard_sequences: sequences a file; what is lost when the building is interrupted.
+    batch_tokens: padded tokens in a batch; bounds memory, not the result (rounding apart).
+    """
+
+    damping: Damping = PAPER_DAMPING
+    keep: Keep = ByteBudget()
+    bits: Literal[2, 4, 8] = 2
+    most_components: int = 12
+    shard_sequences: int = 1024
+    batch_tokens: BatchTokens = 8192
+
+    def __post_init__(self) -> None:
+        _check_budget(self.batch_tokens)
+        if self.bits not in (2, 4, 8):
+            raise QueryError(f"bits={self.bits} cannot be packed.", "Give 2, 4 or 8.")
+        if not 1 <= self.most_components <= 255:
+            raise QueryError(f"most_components={self.most_components} is out of range.", "Give 1 to 255.")
+        if isinstance(self.keep, FixedRank) and self.keep.rank > self.most_components:
+            raise QueryError(
+                f"FixedRank({self.keep.rank}) keeps more than most_components={self.most_components}.",
+                "Raise most_components as well.",
+            )
+        if self.shard_sequences < 1:
+            raise CorpusError(f"shard_sequences={self.shard_sequences} holds nothing.", "Give 1 or more.")
 
 
 @dataclass(frozen=True, slots=True)

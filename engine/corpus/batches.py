@@ -14,6 +14,9 @@ from engine.model.language_model import LanguageModel
 from engine.terms import Sequence
 
 WINDOW = 4096
+# A batch of this many tokens keeps a processor busy; a larger one is only made while little of it is padding.
+WORTHWHILE = 2048
+PADDING_SHARE = 0.02
 
 
 @runtime_checkable
@@ -46,6 +49,15 @@ class Batch:
         """The label of each position, the next token; 0 where there is none."""
         return torch.cat([self.ids[:, 1:], torch.zeros_like(self.ids[:, :1])], dim=1)
 
+    def halves(self) -> "tuple[Batch, Batch]":
+        """The first and the second half of the sequences, each padded to its own longest."""
+        middle = (len(self.index) + 1) // 2
+        return self._rows(slice(middle)), self._rows(slice(middle, None))
+
+    def _rows(self, part: slice) -> "Batch":
+        lengths = self.lengths[part]
+        return Batch(self.ids[part, : int(lengths.max())], lengths, self.index[part])
+
 
 def checked(sequences: Iterable[Sequence]) -> Sequences:
     """The same sequences, once it is sure that they can be passed over again and that there are some.
@@ -62,26 +74,41 @@ def checked(sequences: Iterable[Sequence]) -> Sequences:
     return sequences
 
 
-def batches(model: LanguageModel, sequences: Sequences, batch_tokens: int) -> Iterator[Batch]:
+def batches(model: LanguageModel, sequences: Sequences, batch_tokens: int, done: int = 0) -> Iterator[Batch]:
     """Batches of similar lengths whose padded size keeps to `batch_tokens` (a longer sequence stands alone).
 
-    Sorting happens within windows of 4,096 sequences, so memory does not grow with the corpus.
+    A batch ends earlier where the lengths grow so far that more than a fiftieth of it would be padding.
+
+    Sorting happens within windows of 4,096 sequences, so memory does not grow with the corpus. The order that
+    results does not depend on `batch_tokens`; the first `done` sequences in it are left out. After whole batches
+    the batches that follow are the same ones as without `done`.
     """
-    numbered = enumerate(sequences)
+    return (_padded(model, group) for group in groups(sequences, batch_tokens, done))
+
+
+def groups(sequences: Sequences, batch_tokens: int, done: int = 0) -> Iterator[list[tuple[int, Sequence]]]:
+    """What `batches` puts together, as numbered sequences."""
+    behind = done % WINDOW
+    numbered = islice(enumerate(sequences), done - behind, None)
     while window := list(islice(numbered, WINDOW)):
         window.sort(key=lambda pair: (len(pair[1].ids), pair[0]))
-        for group in _groups(window, batch_tokens):
-            yield _padded(model, group)
+        yield from _groups(window[behind:], batch_tokens)
+        behind = 0
 
 
 def _groups(window: list[tuple[int, Sequence]], batch_tokens: int) -> Iterator[list[tuple[int, Sequence]]]:
     group: list[tuple[int, Sequence]] = []
+    real = 0
     for pair in window:
         # Sorted by length, so the newcomer sets the padded length.
-        if group and (len(group) + 1) * len(pair[1].ids) > batch_tokens:
+        length = len(pair[1].ids)
+        padded = (len(group) + 1) * length
+        wasteful = padded > WORTHWHILE and padded - real - length > PADDING_SHARE * padded
+        if group and (padded > batch_tokens or wasteful):
             yield group
-            group = []
+            group, real = [], 0
         group.append(pair)
+        real += length
     if group:
         yield group
 

@@ -1,8 +1,11 @@
 """Queries of text -> token ids, prompt and completion tokenised once, together."""
 
+from collections.abc import Iterator
+from collections.abc import Sequence as Series
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from engine.errors import QueryError
@@ -17,12 +20,35 @@ class EncodedQuery:
     ids: tuple[int, ...]
     completion_start: int
 
-    def tensors(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids, their labels (the next tokens) and the positions that predict a completion token, each [1, token]."""
-        ids = torch.tensor([self.ids], device=device)
-        counted = torch.zeros_like(ids, dtype=torch.bool)
-        counted[:, self.completion_start - 1 : -1] = True
-        return ids, ids.roll(-1, dims=1), counted
+
+@dataclass(frozen=True, slots=True)
+class QueryBatch:
+    """Right-padded queries; `counted` are the positions that predict a completion token, `labels` the next tokens."""
+
+    index: tuple[int, ...]
+    ids: Int[Tensor, "query token"]
+    labels: Int[Tensor, "query token"]
+    counted: Bool[Tensor, "query token"]
+
+
+def query_batches(encoded: Series[EncodedQuery], batch_tokens: int, device: torch.device) -> Iterator[QueryBatch]:
+    """Queries of similar lengths together, their padded size within `batch_tokens` (a longer one stands alone)."""
+    waiting = sorted(range(len(encoded)), key=lambda place: (len(encoded[place].ids), place))
+    while waiting:
+        few = 1
+        while few < len(waiting) and (few + 1) * len(encoded[waiting[few]].ids) <= batch_tokens:
+            few += 1
+        chosen, waiting = waiting[:few], waiting[few:]
+        yield _query_batch(tuple(chosen), [encoded[place] for place in chosen], device)
+
+
+def _query_batch(index: tuple[int, ...], chosen: Series[EncodedQuery], device: torch.device) -> QueryBatch:
+    ids = torch.zeros(len(chosen), len(chosen[-1].ids), dtype=torch.int64)
+    counted = torch.zeros_like(ids, dtype=torch.bool)
+    for row, query in enumerate(chosen):
+        ids[row, : len(query.ids)] = torch.tensor(query.ids)
+        counted[row, query.completion_start - 1 : len(query.ids) - 1] = True
+    return QueryBatch(index, ids.to(device), ids.roll(-1, dims=1).to(device), counted.to(device))
 
 
 def joined(prompt: str, completion: str) -> tuple[str, int]:

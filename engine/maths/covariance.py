@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from engine.maths.wide import accumulating
+
 # Wide enough for a matrix product to run at full speed, narrow enough to skip most of the lower half.
 PANEL = 256
 
@@ -17,16 +19,17 @@ def upper_second_moment_sum(vectors: Float[Tensor, "position d"]) -> Float[Tenso
     """sum over positions of x x^T, right on and above the diagonal; below it entries may be missing (zero).
 
     The product is symmetric, so it is made in panels of rows from the diagonal rightwards: near half the
-    multiplications at large d. Add such sums up, then complete them once with `symmetric`.
+    multiplications at large d. Add such sums up, then complete them once with `symmetric`. They are in float32
+    or more, whatever the dtype of the products.
     """
-    d = vectors.shape[1]
+    d, wide = vectors.shape[1], accumulating(vectors.dtype)
     if d < 2 * PANEL:
-        return vectors.T @ vectors
+        return (vectors.T @ vectors).to(wide)
     product = vectors.new_zeros(d, d)
     for start in range(0, d, PANEL):
         stop = min(start + PANEL, d)
         torch.mm(vectors[:, start:stop].T, vectors[:, start:], out=product[start:stop, start:])
-    return product
+    return product.to(wide)
 
 
 def symmetric(upper: Float[Tensor, "d d"]) -> Float[Tensor, "d d"]:

@@ -25,7 +25,8 @@ def log_likelihood_gradient(
 ) -> Float[Tensor, "sequence token vocabulary"]:
     """The derivative of the summed log-likelihood in the logits: onehot(label) - softmax, 0 where not counted.
 
-    Made in one buffer of the logits' dtype, so no second copy of the logits is kept.
+    Made in one buffer of the logits' dtype, so no second copy of the logits is kept; the softmax itself
+    computes in float32 whatever that is.
     """
     gradient = torch.softmax(logits, dim=-1).neg_()
     gradient.scatter_add_(-1, labels.unsqueeze(-1), gradient.new_ones(()).expand(*labels.shape, 1))

@@ -7,13 +7,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.model.devices import parameter_values
+
 
 def model_fingerprint(model: nn.Module) -> str:
-    """SHA-256 of the names, shapes, dtypes and bytes of all parameters (a tied one once), in order of name."""
+    """SHA-256 of the names, shapes, dtypes and bytes of all parameters (a tied one once), in order of name.
+
+    The same wherever the weights are: on one device, spread over several, or offloaded.
+    """
     digest = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
-        digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}\n".encode())
-        plain = parameter.detach().cpu().contiguous().view(-1).view(torch.uint8)
+    for name, value in parameter_values(model):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
+        plain = value.cpu().contiguous().view(-1).view(torch.uint8)
         digest.update(plain.numpy().tobytes())
     return digest.hexdigest()
 

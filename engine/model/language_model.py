@@ -11,6 +11,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.errors import ModelError
+from engine.model.devices import DeviceMap, execution_device
 from engine.model.families import FAMILIES, TRACK_CHOICES, block_of
 from engine.model.fingerprint import model_fingerprint, tokenizer_fingerprint
 from engine.model.loading import load
@@ -44,22 +45,27 @@ class LanguageModel:
         path: str,
         revision: str | None = None,
         gguf_file: str | None = None,
-        device: str = "auto",
+        device: str | DeviceMap = "auto",
         dtype: str = "auto",
         track: Track = "mlp",
     ) -> "LanguageModel":
         """Load a directory or hub id; only safetensors or GGUF weights, never code from the repository.
 
-        dtype "auto" is float32 on a CPU, whatever the file holds, and the file's own on an accelerator.
+        device: "auto" is the first CUDA card, Apple's GPU or the CPU; "balanced" spreads the model over all
+            cards, and what they cannot hold over CPU memory and disk; so does a map of module names to devices.
+        dtype: "auto" is float32 on a CPU, whatever the file holds, and the file's own on an accelerator.
         """
         hf_model, tokenizer = load(path, revision, gguf_file, device, dtype)
         return cls(hf_model, tokenizer, track)
 
     @property
     def device(self) -> torch.device:
-        """Where the input embeddings live, and so where token ids go."""
-        parameter: torch.Tensor = self.hf_model.get_input_embeddings().weight
-        return parameter.device
+        """Where the input embeddings compute, and so where token ids go."""
+        return execution_device(self.hf_model.get_input_embeddings())
+
+    def device_of(self, name: str) -> torch.device:
+        """Where a tracked module computes: its activations, gradients, factors and queries belong there."""
+        return execution_device(self.modules[name])
 
     @property
     def dtype(self) -> torch.dtype:

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.errors import ModelError
+from engine.model.devices import BALANCED, DeviceMap, require_accelerate, resolve_device
 
 _DTYPES = {
     "float32": torch.float32,
@@ -17,13 +18,17 @@ _DTYPES = {
 }
 
 
-def load(path: str, revision: str | None, gguf_file: str | None, device: str, dtype: str) -> tuple[Any, Any]:
-    """The model in evaluation mode on its device, and its fast tokenizer (None when the source has none).
+def load(
+    path: str, revision: str | None, gguf_file: str | None, device: str | DeviceMap, dtype: str
+) -> tuple[Any, Any]:
+    """The model in evaluation mode on its device or devices, and its fast tokenizer (None when there is none).
 
-    Raises: ModelError when the source does not exist, holds only pickled weights, or is no causal model.
+    Raises: ModelError when the source does not exist, holds only pickled weights, or is no causal model;
+        DeviceError when the device is not there, or several are asked for without the package accelerate.
     """
     _refuse_pickles(path, gguf_file)
     where = resolve_device(device)
+    several = _device_map(device)
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     if gguf_file is not None:
         options["gguf_file"] = gguf_file
@@ -32,6 +37,7 @@ def load(path: str, revision: str | None, gguf_file: str | None, device: str, dt
             path,
             dtype=resolve_dtype(dtype, where),
             use_safetensors=True if gguf_file is None else None,
+            **({} if several is None else {"device_map": several}),
             **options,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -39,16 +45,16 @@ def load(path: str, revision: str | None, gguf_file: str | None, device: str, dt
             f"The model {path!r} cannot be loaded: {str(error).splitlines()[0] if str(error) else error!r}",
             "Give a directory with config.json and model.safetensors, a GGUF file, or a hub id that is in reach.",
         ) from error
-    return model.to(where).eval(), _tokenizer(path, options)
+    placed = model.to(where) if several is None else model
+    return placed.eval(), _tokenizer(path, options)
 
 
-def resolve_device(device: str) -> torch.device:
-    """The device "auto" stands for: the first CUDA card, Apple's GPU, or the CPU."""
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+def _device_map(device: str | DeviceMap) -> str | dict[str, Any] | None:
+    """What transformers is to spread the model by; None for a model on one device."""
+    if isinstance(device, str) and device != BALANCED:
+        return None
+    require_accelerate(f"device={device!r}")
+    return device if isinstance(device, str) else dict(device)
 
 
 def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype | str:

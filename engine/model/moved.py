@@ -8,12 +8,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from engine.errors import DeviceError
+from engine.model.devices import offloaded
 from engine.model.language_model import LanguageModel
 
 
 @contextmanager
 def moved(model: LanguageModel, step: Mapping[str, Float[Tensor, "d_out d_in"]], size: float = 1.0) -> Iterator[None]:
-    """Add size x step to every tracked weight (its bias is the last column); on leaving, restore the old values."""
+    """Add size x step to every tracked weight (its bias is the last column); on leaving, restore the old values.
+
+    Raises: DeviceError when tracked weights are offloaded, since a change would not outlast one module's call.
+    """
+    _refuse_offloaded(model)
     kept = {name: _copies(module) for name, module in model.modules.items()}
     try:
         with torch.no_grad():
@@ -29,8 +35,19 @@ def moved(model: LanguageModel, step: Mapping[str, Float[Tensor, "d_out d_in"]],
 
 def weight_norm(model: LanguageModel) -> float:
     """The norm of all tracked weights and biases together."""
-    squares = [p.detach().double().square().sum() for module in model.modules.values() for p in module.parameters()]
+    _refuse_offloaded(model)
+    parameters = [parameter for module in model.modules.values() for parameter in module.parameters()]
+    squares = [parameter.detach().double().square().sum().cpu() for parameter in parameters]
     return float(torch.stack(squares).sum().sqrt())
+
+
+def _refuse_offloaded(model: LanguageModel) -> None:
+    away = [name for name, module in model.modules.items() if offloaded(module)]
+    if away:
+        raise DeviceError(
+            f"The weights of {away[0]} and {len(away) - 1} more modules are offloaded, so they cannot be moved.",
+            "Load the model on devices that hold it whole: erasure views and counterfactual checks move its weights.",
+        )
 
 
 def _copies(module: nn.Module) -> list[Tensor]:

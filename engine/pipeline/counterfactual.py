@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from engine.corpus.batches import Batch, Sequences, batches, checked
-from engine.corpus.encoding import EncodedQuery, encode_query
+from engine.corpus.encoding import EncodedQuery, encode_query, query_batches
 from engine.maths.damping import damping_value
 from engine.maths.gradient import sequence_gradients
 from engine.maths.measurement import log_likelihoods
@@ -137,7 +137,8 @@ class _Objective:
         weight: float,
         config: CounterfactualConfig,
     ) -> None:
-        self._model, self._factors, self._config = model, factors, config
+        self._model, self._config = model, config
+        self._fitted = {name: module.to(model.device_of(name)) for name, module in factors.modules.items()}
         self._sequences, self._weight = sequences, weight
         self._sequence = sequence
         self._damping = {
@@ -150,9 +151,9 @@ class _Objective:
         return {
             name: precondition(
                 part,
-                self._factors.modules[name].gradient_eigenvectors,
-                self._factors.modules[name].activation_eigenvectors,
-                self._factors.modules[name].corrected_eigenvalues,
+                self._fitted[name].gradient_basis,
+                self._fitted[name].activation_basis,
+                self._fitted[name].corrected_eigenvalues,
                 self._damping[name],
             )
             for name, part in gradient.items()
@@ -220,9 +221,10 @@ def _weight_gradients(captured: Captured) -> dict[str, Tensor]:
 
 
 def _log_p(model: LanguageModel, query: EncodedQuery) -> float:
-    ids, labels, counted = query.tensors(model.device)
+    (batch,) = query_batches([query], 1, model.device)
     with torch.no_grad():
-        return float(log_likelihoods(model.hf_model(input_ids=ids, use_cache=False).logits, labels, counted))
+        logits = model.hf_model(input_ids=batch.ids, use_cache=False).logits
+        return float(log_likelihoods(logits, batch.labels, batch.counted))
 
 
 def _plus(left: Step, right: Step, scale: float) -> dict[str, Tensor]:

@@ -1,56 +1,42 @@
 """One pass over sequences: forward, backward, and what was captured, batch after batch."""
 
 from collections.abc import Callable
-
-from jaxtyping import Int
-from torch import Tensor
+from functools import partial
 
 from engine.corpus.batches import Batch, Sequences, batches
-from engine.maths.measurement import log_likelihood_gradient
-from engine.maths.sampling import sample_labels, uniforms
-from engine.model.capture import Captured, capture
+from engine.model.capture import IN_FLOAT32, Captured, Products, capture
 from engine.model.language_model import LanguageModel
-from engine.terms import FactorConfig, Progress, ProgressCallback
+from engine.pipeline.footprint import tokens_in_force
+from engine.pipeline.one_batch import LabelChoice, captured_gradients, labels_for_fitting, true_labels
+from engine.pipeline.recovery import Fitting
+from engine.terms import BatchTokens, Progress, ProgressCallback
 
-LabelChoice = Callable[[Batch, Tensor], Int[Tensor, "sequence token"]]
-
-
-def true_labels(batch: Batch, _: Tensor) -> Int[Tensor, "sequence token"]:
-    """The next tokens."""
-    return batch.next_tokens
-
-
-def labels_for_fitting(config: FactorConfig) -> LabelChoice:
-    """True labels, or labels sampled from the model that depend on (seed, sequence, position) only."""
-    if config.labels == "true":
-        return true_labels
-
-    def sampled(batch: Batch, logits: Tensor) -> Int[Tensor, "sequence token"]:
-        return sample_labels(logits, uniforms(config.seed, batch.index, batch.ids.shape[1]).to(logits.device))
-
-    return sampled
+__all__ = ["LabelChoice", "labels_for_fitting", "run_pass", "true_labels"]
 
 
 def run_pass(
     model: LanguageModel,
     sequences: Sequences,
-    batch_tokens: int,
+    batch_tokens: BatchTokens,
     labels: LabelChoice,
     consume: Callable[[Batch, Captured], None],
     stage: str,
     progress: ProgressCallback,
+    done: int = 0,
+    products: Products = IN_FLOAT32,
 ) -> None:
     """Hand activations and gradients of the summed log-likelihood of the labels to `consume`, batch by batch.
 
-    A callback rather than a generator, so that an exception anywhere in it takes the hooks off at once.
+    done: sequences that an earlier, interrupted pass has consumed in whole batches; they are left out.
+
+    A callback rather than a generator, so that an exception anywhere in it takes the hooks off at once. A batch
+    that does not fit in memory is cut, and the pass goes on with batches of that size; `consume` then gets parts.
     """
-    done, total = 0, len(sequences)
-    progress(Progress(stage, 0, total))
-    with capture(model) as opened:
-        for batch in batches(model, sequences, batch_tokens):
-            logits = opened.forward(batch.ids)
-            gradient = log_likelihood_gradient(logits, labels(batch, logits), batch.predicting)
-            del logits
-            consume(batch, opened.backward(gradient))
+    total, budget = len(sequences), tokens_in_force(model, sequences, batch_tokens, products)
+    progress(Progress(stage, done, total))
+    with capture(model, products) as opened:
+        fitting = Fitting(budget, opened.release)
+        for batch in batches(model, sequences, budget, done):
+            fitting.run(batch, partial(captured_gradients, opened, labels), consume)
             done += len(batch.index)
             progress(Progress(stage, done, total))

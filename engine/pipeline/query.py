@@ -1,22 +1,24 @@
 """Preparing queries: the gradient of each measurement, preconditioned and, if asked, factored."""
 
+from collections.abc import Callable
 from collections.abc import Sequence as Series
 
 import torch
 from torch import Tensor
 
-from engine.corpus.encoding import EncodedQuery, encode_query
-from engine.errors import NumericalError, QueryError
-from engine.maths.damping import damping_value
+from engine.corpus.encoding import EncodedQuery, encode_query, query_batches
+from engine.errors import QueryError
 from engine.maths.gradient import sequence_gradients
-from engine.maths.low_rank import factor, rank_for_energy
 from engine.maths.measurement import log_likelihood_gradient, log_likelihoods
-from engine.maths.precondition import precondition
-from engine.model.capture import capture
+from engine.model.capture import Captured, capture
 from engine.model.language_model import LanguageModel
+from engine.pipeline.preconditioning import Preconditioning
 from engine.storage.factors import Factors
-from engine.storage.prepared import Factored, Preconditioned, PreparedQueries, Whole
-from engine.terms import Progress, ProgressCallback, Query, Rank, RetainedEnergy, ScoreConfig, silent
+from engine.storage.prepared import PreparedQueries
+from engine.terms import Progress, ProgressCallback, Query, ScoreConfig, silent
+
+# Queries are short; more tokens at a time bring nothing.
+BATCH_TOKENS = 2048
 
 
 def prepare(
@@ -35,54 +37,56 @@ def prepare(
     if not queries:
         raise QueryError("There is no query.", "Give at least one Query(prompt=..., completion=...).")
     factors.check(model)
-    report = progress or silent
-    log_p, gradients = measured_gradients(model, [encode_query(model, query) for query in queries], report)
-    modules: dict[str, Preconditioned] = {}
-    for name in model.tracked:
-        fitted = factors.modules[name]
-        whole = precondition(
-            gradients.pop(name),
-            fitted.gradient_eigenvectors,
-            fitted.activation_eigenvectors,
-            fitted.corrected_eigenvalues,
-            damping_value(config.damping, fitted.corrected_eigenvalues),
-        )
-        if not bool(torch.isfinite(whole).all()):
-            raise NumericalError(
-                f"The preconditioned query of {name} holds NaN or infinity.",
-                "Raise the damping, or fit again.",
-            )
-        modules[name] = _ranked(whole, config.rank)
-    return PreparedQueries(modules, tuple(log_p), model.fingerprint, factors.fingerprint)
+    encoded = [encode_query(model, query) for query in queries]
+    modules = {
+        name: Preconditioning(name, factors.modules[name].to(model.device_of(name)), len(queries), config)
+        for name in model.tracked
+    }
+
+    def consume(index: Series[int], captured: Captured) -> None:
+        for name, module in modules.items():
+            module.add(index, captured.output_gradients[name], captured.activations[name])
+
+    log_p = measure(model, encoded, consume, progress or silent)
+    prepared = {name: module.kept.finished() for name, module in modules.items()}
+    return PreparedQueries(prepared, tuple(log_p), model.fingerprint, factors.fingerprint)
 
 
 def measured_gradients(
     model: LanguageModel, encoded: list[EncodedQuery], progress: ProgressCallback = silent
 ) -> tuple[list[float], dict[str, Tensor]]:
     """log p(completion | prompt) of each query, and its gradient [query, out, in] in each tracked weight."""
-    log_p: list[float] = []
-    gradients: dict[str, list[Tensor]] = {name: [] for name in model.tracked}
+    gradients: dict[str, list[Tensor | None]] = {name: [None] * len(encoded) for name in model.tracked}
+
+    def consume(index: Series[int], captured: Captured) -> None:
+        for name, parts in gradients.items():
+            found = sequence_gradients(captured.output_gradients[name], captured.activations[name])
+            for place, gradient in zip(index, found, strict=True):
+                parts[place] = gradient
+
+    log_p = measure(model, encoded, consume, progress)
+    return log_p, {name: torch.stack([p for p in parts if p is not None]) for name, parts in gradients.items()}
+
+
+def measure(
+    model: LanguageModel,
+    encoded: list[EncodedQuery],
+    consume: Callable[[Series[int], Captured], None],
+    progress: ProgressCallback,
+) -> list[float]:
+    """log p(completion | prompt) of each query; what its gradient is made of goes to `consume`, batch by batch."""
+    log_p = [0.0] * len(encoded)
+    done = 0
     with capture(model) as opened:
-        for done, query in enumerate(encoded):
+        for batch in query_batches(encoded, BATCH_TOKENS, model.device):
             progress(Progress("gradients", done, len(encoded)))
-            ids, labels, counted = query.tensors(model.device)
-            logits = opened.forward(ids)
-            log_p.append(float(log_likelihoods(logits, labels, counted)))
-            captured = opened.backward(log_likelihood_gradient(logits, labels, counted))
-            for name in model.tracked:
-                terms = captured.output_gradients[name], captured.activations[name]
-                gradients[name].append(sequence_gradients(*terms)[0])
+            logits = opened.forward(batch.ids)
+            found = log_likelihoods(logits, batch.labels, batch.counted).tolist()
+            for place, value in zip(batch.index, found, strict=True):
+                log_p[place] = value
+            gradient = log_likelihood_gradient(logits, batch.labels, batch.counted)
+            del logits
+            consume(batch.index, opened.backward(gradient))
+            done += len(batch.index)
     progress(Progress("gradients", len(encoded), len(encoded)))
-    return log_p, {name: torch.stack(parts) for name, parts in gradients.items()}
-
-
-def _ranked(whole: Tensor, rank: Rank) -> Preconditioned:
-    """The preconditioned queries of one module, whole or factored to the rank asked for."""
-    if rank is None:
-        return Whole(whole)
-    if isinstance(rank, RetainedEnergy):
-        kept = max(rank_for_energy(matrix, rank.share) for matrix in whole)
-    else:
-        kept = min(rank, *whole.shape[1:])
-    pairs = [factor(matrix, kept) for matrix in whole]
-    return Factored(torch.stack([left for left, _ in pairs]), torch.stack([right for _, right in pairs]))
+    return log_p

@@ -1,8 +1,9 @@
 """Scanning: influences of training sequences on prepared queries, all queries in one pass."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Sequence as Series
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -10,15 +11,15 @@ from torch import Tensor
 
 from engine.corpus.batches import Batch, Sequences, checked
 from engine.errors import NumericalError
-from engine.maths.influence import factored_token_influences, sequence_influences, token_influences
 from engine.maths.summary import Summary
-from engine.model.capture import Captured
+from engine.model.capture import Captured, Products
 from engine.model.language_model import LanguageModel
 from engine.pipeline.influences import Hit, Influences, as_numpy, heaviest
+from engine.pipeline.kernels import Kernel, sequence_kernel, token_kernel
 from engine.pipeline.passes import run_pass, true_labels
 from engine.pipeline.query import prepare
 from engine.storage.factors import Factors
-from engine.storage.prepared import Preconditioned, PreparedQueries, Whole
+from engine.storage.prepared import Preconditioned, PreparedQueries
 from engine.terms import ProgressCallback, Query, ScoreConfig, Sequence, silent
 
 Queries = PreparedQueries | Series[Query]
@@ -46,7 +47,7 @@ def score(
     if config.top_k is not None:
         return _scan_for_hits(model, factors, ready, checked_sequences, config, report)
     everything = _AllTerms(model, len(ready), len(checked_sequences), _longest(checked_sequences))
-    kernel = _token_kernel if config.per_token else _sequence_kernel
+    kernel = token_kernel if config.per_token else sequence_kernel
     _scan(model, ready, checked_sequences, config, kernel, everything.add, "scanning", report)
     return everything.influences(with_tokens=config.per_token)
 
@@ -59,38 +60,19 @@ def rescore(
     config: ScoreConfig = ScoreConfig(),
     progress: ProgressCallback | None = None,
 ) -> Influences:
-    """The exact terms of chosen sequences, with `matrix` [query, sequence, layer, token] as well."""
-    report = progress or silent
+    """The exact terms of chosen sequences, with `matrix` [query, sequence, layer, token] as well.
+
+    Always in float32 products; queries that were prepared in bfloat16 keep the rounding they have.
+    """
+    report, config = progress or silent, replace(config, precision="float32")
     checked_sequences = checked(sequences)
     ready = _ready(model, factors, prepared, config, report)
     terms = _AllTerms(model, len(ready), len(checked_sequences), _longest(checked_sequences), with_matrix=True)
-    _scan(model, ready, checked_sequences, config, _token_kernel, terms.add, "rescoring", report)
+    _scan(model, ready, checked_sequences, config, token_kernel, terms.add, "rescoring", report)
     return terms.influences(with_tokens=True)
 
 
-Kernel = Callable[[Tensor, Tensor, Preconditioned], Tensor]
-Consumer = Callable[[Batch, Tensor], None]
-
-
-def _token_kernel(
-    gradients: Float[Tensor, "sequence token d_out"],
-    activations: Float[Tensor, "sequence token d_in"],
-    query: Preconditioned,
-) -> Float[Tensor, "query sequence token"]:
-    if isinstance(query, Whole):
-        return token_influences(gradients, activations, query.matrix)
-    return factored_token_influences(gradients, activations, query.left, query.right)
-
-
-def _sequence_kernel(
-    gradients: Float[Tensor, "sequence token d_out"],
-    activations: Float[Tensor, "sequence token d_in"],
-    query: Preconditioned,
-) -> Float[Tensor, "query sequence one"]:
-    """As the token kernel, but summed over tokens (a last axis of length one): cheaper with many queries."""
-    if isinstance(query, Whole):
-        return sequence_influences(gradients, activations, query.matrix).unsqueeze(-1)
-    return factored_token_influences(gradients, activations, query.left, query.right).sum(-1, keepdim=True)
+Consumer = Callable[[Batch, Float[Tensor, "query sequence layer _"]], None]
 
 
 def _scan(
@@ -104,24 +86,45 @@ def _scan(
     progress: ProgressCallback,
 ) -> None:
     """Hand [query, sequence, layer, token] terms of every batch to `consume`."""
-    layer_index = {name: model.layers.index(model.layer_of[name]) for name in model.tracked}
 
     def add_modules(batch: Batch, captured: Captured) -> None:
-        terms: list[Tensor | None] = [None] * len(model.layers)
-        for name in model.tracked:
-            term = kernel(captured.output_gradients[name], captured.activations[name], prepared.modules[name])
-            at = layer_index[name]
-            known = terms[at]
-            terms[at] = term if known is None else known + term
-        stacked = torch.stack([term for term in terms if term is not None], dim=2)
-        if not bool(torch.isfinite(stacked.sum())):
-            raise NumericalError(
-                f"Influences of sequences {batch.index.tolist()[:4]}... hold NaN or infinity.",
-                "Load the model in float32 (dtype='float32'), or raise the damping.",
-            )
-        consume(batch, stacked)
+        consume(batch, _by_layer(model, batch, captured, partial(_module_terms, prepared, kernel)))
 
-    run_pass(model, sequences, config.batch_tokens, true_labels, add_modules, stage, progress)
+    run_pass(
+        model, sequences, config.batch_tokens, true_labels, add_modules, stage, progress, products=_products(config)
+    )
+
+
+def _module_terms(
+    prepared: PreparedQueries, kernel: Kernel, name: str, gradients: Tensor, activations: Tensor
+) -> Float[Tensor, "query sequence _"]:
+    return kernel(gradients, activations, prepared.modules[name])
+
+
+def _by_layer(
+    model: LanguageModel, batch: Batch, captured: Captured, terms_of: Callable[[str, Tensor, Tensor], Tensor]
+) -> Float[Tensor, "query sequence layer _"]:
+    """The terms of the modules of each layer, added up.
+
+    Raises: NumericalError when they are not finite.
+    """
+    layers: dict[str, Tensor] = {}
+    for name in model.tracked:
+        # A model may be spread over devices; the terms, which are small, meet where the batch is.
+        term = terms_of(name, captured.output_gradients[name], captured.activations[name]).to(batch.ids.device)
+        layer = model.layer_of[name]
+        layers[layer] = layers[layer] + term if layer in layers else term
+    stacked = torch.stack([layers[layer] for layer in model.layers], dim=2)
+    if not bool(torch.isfinite(stacked.sum())):
+        raise NumericalError(
+            f"Influences of sequences {batch.index.tolist()[:4]}... hold NaN or infinity.",
+            "Load the model in float32 (dtype='float32'), or raise the damping.",
+        )
+    return stacked
+
+
+def _products(config: ScoreConfig) -> Products:
+    return Products(config.precision, model_too=True)
 
 
 class _AllTerms:
@@ -194,7 +197,7 @@ def _scan_for_hits(
         for query, layer in zip(running, layers, strict=True):
             query.add(batch.index, layer)
 
-    _scan(model, prepared, sequences, config, _sequence_kernel, consume, "scanning", progress)
+    _scan(model, prepared, sequences, config, sequence_kernel, consume, "scanning", progress)
     found = Influences(
         model.layers,
         positive=tuple(query.positive for query in running),
@@ -204,6 +207,56 @@ def _scan_for_hits(
     if not config.per_token:
         return found
     return _with_exact_terms(model, factors, prepared, sequences, config, found, progress)
+
+
+def rescore_hits(
+    model: LanguageModel,
+    factors: Factors,
+    prepared: Queries,
+    sequences: Mapping[int, Sequence],
+    wanted: Series[Collection[int]],
+    config: ScoreConfig = ScoreConfig(),
+    progress: ProgressCallback | None = None,
+) -> tuple[tuple[Hit, ...], ...]:
+    """The exact terms of some sequences for each query, all queries in one pass over the sequences they name.
+
+    wanted: for each query, indices of `sequences`; its hits come back in that order, `matrix` included.
+    A sequence that several queries want is run once, and each query's terms are made for its own only.
+    Always in float32 products; queries that were prepared in bfloat16 keep the rounding they have.
+    """
+    report, config = progress or silent, replace(config, precision="float32")
+    ready = _ready(model, factors, prepared, config, report)
+    places = sorted(set().union(*wanted))
+    if not places:
+        return tuple(() for _ in wanted)
+    found: list[dict[int, Hit]] = [{} for _ in wanted]
+    asking = [[query for query, some in enumerate(wanted) if index in some] for index in places]
+
+    def consume(batch: Batch, captured: Captured) -> None:
+        for query in sorted({query for row in batch.index.tolist() for query in asking[row]}):
+            chosen = [at for at, row in enumerate(batch.index.tolist()) if query in asking[row]]
+            one = {name: ready.modules[name].select([query]) for name in model.tracked}
+            terms = _by_layer(model, batch, captured, partial(_chosen_terms, one, chosen))[0].cpu()
+            for at, term in zip(chosen, terms, strict=True):
+                index = places[int(batch.index[at])]
+                found[query][index] = _hit(index, term[:, : int(batch.lengths[at])])
+
+    texts = [sequences[index] for index in places]
+    products = _products(config)
+    run_pass(model, texts, config.batch_tokens, true_labels, consume, "rescoring", report, products=products)
+    return tuple(tuple(hits[index] for index in some) for hits, some in zip(found, wanted, strict=True))
+
+
+def _chosen_terms(
+    query: Mapping[str, Preconditioned], chosen: list[int], name: str, gradients: Tensor, activations: Tensor
+) -> Float[Tensor, "one sequence token"]:
+    return token_kernel(gradients[chosen], activations[chosen], query[name])
+
+
+def _hit(index: int, matrix: Float[Tensor, "layer token"]) -> Hit:
+    """A hit whose layer and token terms and score are the sums of its matrix, taken in float64."""
+    wide = matrix.double()
+    return Hit(index, float(wide.sum()), wide.sum(1).float(), wide.sum(0).float(), matrix.float().clone())
 
 
 def _with_exact_terms(
@@ -216,35 +269,14 @@ def _with_exact_terms(
     progress: ProgressCallback,
 ) -> Influences:
     """The same hits, ranked by exactly re-scored terms, with token influences and matrices."""
-    positive, negative = [], []
-    wanted = {hit.index for hits in (*found.positive, *found.negative) for hit in hits}
-    texts = pick(sequences, wanted)
-    for query in range(len(prepared)):
-        hits = [*found.positive[query], *found.negative[query]]
-        exact: list[Hit] = []
-        if hits:
-            chosen = [texts[hit.index] for hit in hits]
-            terms = rescore(model, factors, prepared.select([query]), chosen, config, progress)
-            exact = list(hits_with_terms(terms, [hit.index for hit in hits], [len(s.ids) for s in chosen]))
-        positive.append(heaviest(exact, len(exact) or 1, 1))
-        negative.append(heaviest(exact, len(exact) or 1, -1))
-    return replace(found, positive=tuple(positive), negative=tuple(negative))
-
-
-def hits_with_terms(terms: Influences, indices: Series[int], lengths: Series[int]) -> Iterator[Hit]:
-    """Hits of the first query of a re-scoring: `indices` and `lengths` of its sequences, in order."""
-    assert terms.sequence is not None
-    assert terms.layer is not None
-    assert terms.token is not None
-    assert terms.matrix is not None
-    for place, (index, length) in enumerate(zip(indices, lengths, strict=True)):
-        yield Hit(
-            index=index,
-            score=float(terms.sequence[0, place]),
-            layer=terms.layer[0, place],
-            token=terms.token[0, place, :length],
-            matrix=terms.matrix[0, place, :, :length],
-        )
+    wanted = [[hit.index for hit in (*found.positive[q], *found.negative[q])] for q in range(len(prepared))]
+    texts = pick(sequences, set().union(*wanted))
+    exact = rescore_hits(model, factors, prepared, texts, wanted, config, progress)
+    return replace(
+        found,
+        positive=tuple(heaviest(hits, len(hits) or 1, 1) for hits in exact),
+        negative=tuple(heaviest(hits, len(hits) or 1, -1) for hits in exact),
+    )
 
 
 def pick(sequences: Sequences, indices: Iterable[int]) -> dict[int, Sequence]:
@@ -259,10 +291,10 @@ def _ready(
     model: LanguageModel, factors: Factors, prepared: Queries, config: ScoreConfig, progress: ProgressCallback
 ) -> PreparedQueries:
     if not isinstance(prepared, PreparedQueries):
-        return prepare(model, factors, prepared, config, progress)
+        prepared = prepare(model, factors, prepared, config, progress)
     factors.check(model)
     prepared.check(model)
-    return prepared
+    return prepared.placed(model, _products(config).dtype(model.dtype))
 
 
 def _longest(sequences: Sequences) -> int:

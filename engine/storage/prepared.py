@@ -1,9 +1,10 @@
 """Prepared queries: preconditioned once, reusable for any corpus of the same model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,9 +21,17 @@ class Whole:
 
     matrix: Float[Tensor, "query d_out d_in"]
 
+    def __len__(self) -> int:
+        """How many queries there are."""
+        return len(self.matrix)
+
     def select(self, queries: Sequence[int]) -> "Whole":
         """The same for some of the queries."""
         return Whole(self.matrix[list(queries)])
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Whole":
+        """The same on a device and in a dtype; nothing is copied where it is so already."""
+        return Whole(self.matrix.to(device, dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +41,17 @@ class Factored:
     left: Float[Tensor, "query d_out rank"]
     right: Float[Tensor, "query d_in rank"]
 
+    def __len__(self) -> int:
+        """How many queries there are."""
+        return len(self.left)
+
     def select(self, queries: Sequence[int]) -> "Factored":
         """The same for some of the queries."""
         return Factored(self.left[list(queries)], self.right[list(queries)])
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Factored":
+        """The same on a device and in a dtype; nothing is copied where it is so already."""
+        return Factored(self.left.to(device, dtype), self.right.to(device, dtype))
 
 
 Preconditioned = Whole | Factored
@@ -61,6 +78,11 @@ class PreparedQueries:
             self.model_fingerprint,
             self.factors_fingerprint,
         )
+
+    def placed(self, model: LanguageModel, dtype: torch.dtype) -> "PreparedQueries":
+        """The same with each module's queries on the device it computes on and in the dtype of the products."""
+        modules = {name: module.to(model.device_of(name), dtype) for name, module in self.modules.items()}
+        return replace(self, modules=modules)
 
     def check(self, model: LanguageModel) -> None:
         """Raises: FactorsError when the queries were prepared for another model or other modules."""

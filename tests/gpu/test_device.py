@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine import FactorConfig, LanguageModel, Query, Sequence, fit_factors, score
+from engine import FactorConfig, LanguageModel, Query, ScoreConfig, Sequence, fit_factors, score
 from tests.engine.tiny import hf_model, sequences
 
 pytestmark = pytest.mark.gpu
@@ -23,3 +23,19 @@ def scores_on(device: str, corpus: list[Sequence], queries: list[Query]) -> torc
     found = score(model, fit_factors(model, corpus, FactorConfig(labels="true")), queries, corpus).sequence
     assert found is not None
     return found
+
+
+def test_bfloat16_on_a_gpu_ranks_as_float32_on_the_cpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    many = sequences(60)
+    queries = [Query.from_ids([3, 5, 7], [2, 9])]
+    factors = {}
+    scores = {}
+    for device, precision in (("cpu", "float32"), ("cuda", "bfloat16")):
+        model = LanguageModel(hf_model("llama", torch.float32).to(device))
+        factors[device] = fit_factors(model, many, FactorConfig(labels="true"))
+        found = score(model, factors[device], queries, many, ScoreConfig(precision=precision)).sequence
+        assert found is not None
+        scores[device] = found[0]
+    assert float(torch.corrcoef(torch.stack([scores["cpu"], scores["cuda"]]))[0, 1]) > 0.999

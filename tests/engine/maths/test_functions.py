@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from engine import NumericalError
-from engine.maths.corrected_eigenvalues import rotating_tokens_is_cheaper, squared_gradient_sum
+from engine.maths.corrected_eigenvalues import squared_gradient_sum
 from engine.maths.covariance import PANEL, symmetric, upper_second_moment_sum
-from engine.maths.eigenbasis import eigenbasis
-from engine.maths.influence import factored_token_influences, sequence_influences, token_influences
-from engine.maths.low_rank import factor, rank_for_energy
+from engine.maths.eigenbasis import Eigenbasis
+from engine.maths.gradient import rotating_tokens_is_cheaper
+from engine.maths.influence import (
+    factored_sequence_influences,
+    factored_token_influences,
+    sequence_influences,
+    token_influences,
+)
+from engine.maths.low_rank import factor, factor_to_energy
 from engine.maths.measurement import log_likelihood_gradient, log_likelihoods
 from engine.maths.sampling import sample_labels, uniforms
 
@@ -23,11 +28,12 @@ def test_both_orders_of_rotation_give_the_squared_gradient(tokens: int, d_in: in
     d, a = random(4, tokens, d_out), random(4, tokens, d_in)
     q_s, q_a = torch.linalg.qr(random(d_out, d_out))[0], torch.linalg.qr(random(d_in, d_in))[0]
     expected = sum(((q_s.T @ (d[b].T @ a[b]) @ q_a) ** 2 for b in range(4)), torch.zeros(d_out, d_in))
-    torch.testing.assert_close(squared_gradient_sum(d, a, q_s, q_a), expected)
+    bases = (Eigenbasis(q.new_zeros(len(q)), (q,)) for q in (q_s, q_a))
+    torch.testing.assert_close(squared_gradient_sum(d, a, *bases), expected)
     assert rotating_tokens_is_cheaper(tokens, d_in, d_out) == (tokens == 3)
 
 
-def test_three_ways_of_scoring_agree() -> None:
+def test_all_ways_of_scoring_agree() -> None:
     d, a = random(3, 7, 4), random(3, 7, 5)
     left, right = random(2, 4, 3), random(2, 5, 3)
     matrix = left @ right.transpose(1, 2)
@@ -36,6 +42,7 @@ def test_three_ways_of_scoring_agree() -> None:
     torch.testing.assert_close(tokens, expected)
     torch.testing.assert_close(factored_token_influences(d, a, left, right), expected)
     torch.testing.assert_close(sequence_influences(d, a, matrix), expected.sum(-1))
+    torch.testing.assert_close(factored_sequence_influences(d, a, left, right), expected.sum(-1))
 
 
 def test_the_logits_gradient_equals_autograd() -> None:
@@ -70,31 +77,6 @@ def test_a_label_at_the_end_of_the_table_stays_inside_it() -> None:
     assert sample_labels(torch.zeros(1, 1, 3), torch.full((1, 1), 1 - 2.0**-53)).item() == 2
 
 
-def test_the_eigenbasis_rebuilds_the_matrix_and_has_no_negative_eigenvalue() -> None:
-    vectors = random(3, 6)
-    matrix = vectors.T @ vectors
-    values, basis = eigenbasis(matrix, "test")
-    torch.testing.assert_close(basis @ torch.diag(values) @ basis.T, matrix)
-    torch.testing.assert_close(basis.T @ basis, torch.eye(6, dtype=torch.float64))
-    assert bool((values >= 0).all())
-
-
-def test_a_failing_solver_falls_back_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    matrix = torch.diag(torch.tensor([1.0, 2.0]))
-
-    def fail(_: torch.Tensor) -> None:
-        raise torch.linalg.LinAlgError("did not converge")
-
-    monkeypatch.setattr(torch.linalg, "eigh", fail)
-    values, _ = eigenbasis(matrix, "test")
-    assert values.tolist() == [1.0, 2.0]
-
-
-def test_a_matrix_with_nan_is_an_error_that_names_it() -> None:
-    with pytest.raises(NumericalError, match="activations of layer 3"):
-        eigenbasis(torch.tensor([[float("nan")]]), "the activations of layer 3")
-
-
 def test_low_rank_is_the_best_approximation_and_energy_chooses_the_least_rank() -> None:
     matrix = random(6, 5)
     values = torch.linalg.svdvals(matrix)
@@ -103,8 +85,21 @@ def test_low_rank_is_the_best_approximation_and_energy_chooses_the_least_rank() 
     torch.testing.assert_close(lost, values[2:].norm())
     shares = (values.square().cumsum(0) / values.square().sum()).tolist()
     for rank, share in enumerate(shares, start=1):
-        assert rank_for_energy(matrix, share - 1e-9) == rank
-    assert rank_for_energy(torch.zeros(3, 3), 0.9) == 1
+        assert factor_to_energy(matrix, share - 1e-9)[0].shape == (6, rank)
+    assert factor_to_energy(torch.zeros(3, 3), 0.9)[1].shape == (3, 1)
+
+
+def test_a_sketched_factor_is_nearly_the_best_one() -> None:
+    # Singular values that fall off slowly are the hard case.
+    left, right = torch.linalg.qr(random(300, 200))[0], torch.linalg.qr(random(200, 200))[0]
+    values = torch.arange(1, 201, dtype=torch.float64) ** -0.7
+    matrix = left * values @ right.T
+    for rank in (4, 16, 40):
+        u, v = factor(matrix, rank)
+        assert (matrix - u @ v.T).norm() < 1.01 * values[rank:].norm()
+    kept = factor_to_energy(matrix, 0.9)[0].shape[1]
+    needed = int((values.square().cumsum(0) / values.square().sum() < 0.9).sum()) + 1
+    assert needed <= kept <= needed + 1
 
 
 @pytest.mark.parametrize("d", [1, 7, 2 * PANEL - 1, 2 * PANEL, 2 * PANEL + 37])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine import Query, QueryError, Sequence, fit_factors, prepare, score
-from engine.pipeline.erasure import erasure, only_query
+from engine.pipeline.erasure import erasure, only_query, zeroed_embeddings
 from tests.engine.tiny import log_likelihood, sequences, tiny_model, weight_gradients
 
 QUERY = Query.from_ids([3, 5, 7], [2, 9])
@@ -62,3 +62,28 @@ def test_two_queries_at_once_are_refused() -> None:
     corpus = sequences(4)
     with pytest.raises(QueryError, match="2 queries"):
         erasure(model, prepare(model, fit_factors(model, corpus), [QUERY, QUERY]), Sequence([1, 2]))
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 30])
+def test_zeroing_an_embedding_takes_from_the_score_what_autograd_says(batch_tokens: int) -> None:
+    model = tiny_model("llama", torch.float64)
+    corpus = sequences(8)
+    prepared = prepare(model, fit_factors(model, corpus), [QUERY])
+    step = only_query(prepared)
+    sequence = next(s for s in corpus if len(s.ids) > 4)
+    ids = torch.tensor([sequence.ids])
+
+    def score_of(embeddings: torch.Tensor) -> float:
+        logits = model.hf_model(inputs_embeds=embeddings).logits[0, :-1]
+        value = torch.log_softmax(logits, -1).gather(1, ids[0, 1:, None]).sum()
+        return sum((step[n] * g).sum().item() for n, g in weight_gradients(model, value).items())
+
+    embeddings = model.hf_model.get_input_embeddings()(ids).detach()
+    whole = score_of(embeddings)
+    lost = zeroed_embeddings(model, prepared, sequence, batch_tokens)
+    assert len(lost) == len(sequence.ids)
+    for place in range(len(sequence.ids)):
+        without = embeddings.clone()
+        without[0, place] = 0
+        exact = whole - score_of(without)
+        assert float(lost[place]) == pytest.approx(exact, rel=1e-2, abs=2e-3 * float(lost.abs().max()))
