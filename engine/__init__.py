@@ -7,18 +7,27 @@
 Positive influence: training on the sequence raises log p(completion | prompt).
 """
 
-from engine.errors import CorpusError, EngineError, FactorsError, ModelError, NumericalError, QueryError
+from engine.corpus.duplicates import duplicate_groups
+from engine.corpus.lexical import LexicalIndex, coverage
+from engine.corpus.shared_run import longest_shared_run
+from engine.errors import CorpusError, DeviceError, EngineError, FactorsError, ModelError, NumericalError, QueryError
 from engine.maths.summary import Summary
 from engine.model.language_model import LanguageModel
+from engine.pipeline.convergence import Convergence, ConvergenceConfig, convergence
 from engine.pipeline.fit import fit_factors
+from engine.pipeline.indexed import build_index, search
 from engine.pipeline.influences import Hit, Influences
 from engine.pipeline.query import prepare
 from engine.pipeline.scan import rescore, score
 from engine.storage.factors import Factors
+from engine.storage.gradient_index import GradientIndex
 from engine.storage.prepared import PreparedQueries
 from engine.terms import (
     AbsoluteDamping,
+    ByteBudget,
     FactorConfig,
+    FixedRank,
+    IndexConfig,
     Progress,
     Query,
     RelativeDamping,
@@ -29,14 +38,22 @@ from engine.terms import (
 
 __all__ = [
     "AbsoluteDamping",
+    "ByteBudget",
+    "Convergence",
+    "ConvergenceConfig",
     "CorpusError",
+    "DeviceError",
     "EngineError",
     "FactorConfig",
     "Factors",
     "FactorsError",
+    "FixedRank",
+    "GradientIndex",
     "Hit",
+    "IndexConfig",
     "Influences",
     "LanguageModel",
+    "LexicalIndex",
     "ModelError",
     "NumericalError",
     "PreparedQueries",
@@ -48,8 +65,14 @@ __all__ = [
     "ScoreConfig",
     "Sequence",
     "Summary",
+    "build_index",
+    "convergence",
+    "coverage",
+    "duplicate_groups",
     "fit_factors",
+    "longest_shared_run",
     "prepare",
     "rescore",
     "score",
+    "search",
 ]
