@@ -1,0 +1,113 @@
+"""Searching a gradient index: approximate influences of every sequence, of which only the heaviest are kept."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Series
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from engine.errors import QueryError
+from engine.maths.quantisation import Bits, middle, unpacked
+from engine.model.language_model import LanguageModel
+from engine.pipeline.whitened import Whitening
+from engine.storage.factors import Factors
+from engine.storage.gradient_index import GradientIndex
+from engine.storage.gradient_shard import ModuleShard, Shard
+from engine.storage.prepared import Factored
+from engine.terms import ProgressCallback, Query, silent
+
+# Entries of the largest intermediate matrix; a few times that is what a search holds.
+ENTRIES = 2**22
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The sequences to score exactly for one query, by corpus index, heaviest approximate influence first."""
+
+    positive: tuple[int, ...]
+    negative: tuple[int, ...]
+
+
+def search(
+    model: LanguageModel,
+    factors: Factors,
+    index: GradientIndex,
+    queries: Series[Query],
+    count: int,
+    progress: ProgressCallback | None = None,
+) -> tuple[Candidates, ...]:
+    """For each query the `count` sequences of each sign that the index holds for the heaviest; fewer if there are not.
+
+    Only which sequences are named is approximate: score them with `rescore` for their true influences. What is
+    named for a query does not depend on the others. Equal ones stand in order of index.
+
+    Raises: QueryError, FactorsError (an index of other factors, or a damaged one), NumericalError.
+    """
+    index.check(model, factors)
+    if count < 1:
+        raise QueryError(f"count={count} names no sequence.", "Give 1 or more.")
+    prepared = Whitening(model, factors, index.manifest.config.damping).factored_queries(queries, progress or silent)
+    heaviest = _Heaviest(len(queries), count)
+    for shard in index.read():
+        heaviest.add(shard.header.first, shard_influences(shard, prepared, index.manifest.config.bits))
+    return heaviest.candidates()
+
+
+def shard_influences(shard: Shard, queries: Mapping[str, Factored], bits: Bits) -> Float[Tensor, "sequence query"]:
+    """Approximate influences of the sequences of a shard, summed over modules."""
+    (count,) = {len(query) for query in queries.values()}
+    total = torch.zeros(shard.header.sequences, count)
+    for name, query in queries.items():
+        module = shard.modules[name]
+        owners = torch.repeat_interleave(torch.arange(len(module.counts)), module.counts.long())
+        rows = max(1, ENTRIES // max(query.left[:1].numel(), query.right[:1].numel(), count * query.left.shape[2]))
+        for start in range(0, len(owners), rows):
+            part = slice(start, start + rows)
+            total.index_add_(0, owners[part], _component_influences(module, part, query, bits).to(total))
+    return total
+
+
+def _component_influences(
+    module: ModuleShard, part: slice, query: Factored, bits: Bits
+) -> Float[Tensor, "component query"]:
+    """scale x sum over k of (left . p_k) (right . q_k), for queries sum_k p_k q_k^T."""
+    queries, _, rank = query.left.shape
+    left = _products(module.left[part], query.left, bits)
+    right = _products(module.right[part], query.right, bits)
+    products = left.mul_(right).view(-1, queries, rank).sum(2)
+    return products * module.scale[part].to(products)[:, None]
+
+
+def _products(codes: Tensor, factors: Float[Tensor, "query d rank"], bits: Bits) -> Float[Tensor, "component _"]:
+    """Inner products of coded vectors with all queries' columns; the middle code is taken off them, not the codes."""
+    columns = factors.permute(1, 0, 2).flatten(1)
+    numbers = unpacked(codes.to(factors.device), len(columns), bits, factors.dtype)
+    return torch.addmm(columns.sum(0), numbers, columns, beta=-middle(bits))
+
+
+class _Heaviest:
+    """The running heaviest sequences of each query and sign."""
+
+    def __init__(self, queries: int, count: int) -> None:
+        self._count = count
+        self._found = [(torch.zeros(queries, 0), torch.zeros(queries, 0, dtype=torch.int64)) for _ in range(2)]
+
+    def add(self, first: int, influences: Float[Tensor, "sequence query"]) -> None:
+        """Take in the approximate influences of consecutive sequences."""
+        index = torch.arange(first, first + len(influences)).expand(influences.shape[1], -1)
+        for place, sign in enumerate((1, -1)):
+            known, places = self._found[place]
+            scores = torch.cat([known, sign * influences.T], dim=1)
+            indices = torch.cat([places, index], dim=1)
+            # Stable, and known ones come first, so equal ones stay in order of index.
+            order = scores.argsort(dim=1, descending=True, stable=True)[:, : self._count]
+            self._found[place] = scores.gather(1, order), indices.gather(1, order)
+
+    def candidates(self) -> tuple[Candidates, ...]:
+        """Those whose influence has the sign, heaviest first."""
+        signs = [
+            [tuple(places[scores > 0].tolist()) for scores, places in zip(*found, strict=True)] for found in self._found
+        ]
+        return tuple(Candidates(positive, negative) for positive, negative in zip(*signs, strict=True))

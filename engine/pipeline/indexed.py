@@ -1,0 +1,193 @@
+"""The indexed scope: a gradient index made by one pass, in which a query finds its candidates in seconds."""
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Series
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from engine.corpus.batches import Sequences, checked
+from engine.corpus.encoding import encode_query
+from engine.errors import CorpusError, FactorsError
+from engine.model.language_model import LanguageModel
+from engine.pipeline.index_pass import HEAVIEST, IndexPass, ShardContents
+from engine.pipeline.index_search import Candidates, search
+from engine.pipeline.whitened import Whitening
+from engine.storage.factors import Factors
+from engine.storage.gradient_index import (
+    MANIFEST,
+    SHARDS,
+    GradientIndex,
+    IndexManifest,
+    Recall,
+    finished_shards,
+    present_shards,
+)
+from engine.storage.gradient_shard import Shard, ShardHeader, write_shard
+from engine.terms import IndexConfig, Progress, ProgressCallback, Query, Sequence, silent
+
+__all__ = ["Candidates", "build_index", "search"]
+
+# Recall is how many of a probe's exact heaviest lie among the first so many candidates.
+FIRST = 50
+
+
+def build_index(
+    model: LanguageModel,
+    factors: Factors,
+    sequences: Iterable[Sequence],
+    folder: str | Path,
+    config: IndexConfig = IndexConfig(),
+    probes: Series[Query] = (),
+    progress: ProgressCallback | None = None,
+) -> GradientIndex:
+    """Build a gradient index in `folder`, or go on with the one there: after an interruption, or for a longer corpus.
+
+    One pass over the sequences that the index does not hold yet (and, with a byte budget, over a sample of at most
+    256 before the first). Shards are written whole and never again touched; memory is that of one shard.
+
+    probes: queries that are scored exactly in the same pass, and on which the recall of the index is then measured.
+        They belong to the index: when it is gone on with, those it was begun with are used and these are ignored.
+    progress: called with the stages "sampling" and "indexing", and "gradients" for the probes; an exception raised
+        in it ends the building, and the next call goes on after the last whole shard.
+
+    Raises: CorpusError (a corpus whose beginning is not what the index holds), FactorsError (an index of other
+        factors or other choices, or a damaged one), QueryError, NumericalError.
+    """
+    report, corpus, folder = progress or silent, checked(sequences), Path(folder)
+    if (folder / MANIFEST).exists():
+        manifest = IndexManifest.read(folder)
+        manifest.check(model, factors)
+        _require_same(manifest.config, config, folder)
+        config = replace(manifest.config, shard_sequences=config.shard_sequences, batch_tokens=config.batch_tokens)
+    whitening = Whitening(model, factors, config.damping)
+    if not (folder / MANIFEST).exists():
+        manifest = _begun(model, factors, whitening, corpus, config, probes, report)
+        (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+        manifest.write(folder)
+    grown = _grown(model, whitening, manifest, corpus, folder, config, report)
+    if grown.sequences != manifest.sequences:
+        _with_recall(model, factors, folder, grown).write(folder)
+    return GradientIndex.open(folder)
+
+
+def _begun(
+    model: LanguageModel,
+    factors: Factors,
+    whitening: Whitening,
+    corpus: Sequences,
+    config: IndexConfig,
+    probes: Series[Query],
+    progress: ProgressCallback,
+) -> IndexManifest:
+    """The manifest of an index that holds no sequence yet."""
+    encoded = [encode_query(model, probe) for probe in probes]
+    return IndexManifest(
+        config=config,
+        model_fingerprint=model.fingerprint,
+        factors_fingerprint=factors.fingerprint,
+        modules={name: model.dimensions(name) for name in model.tracked},
+        density=IndexPass(model, whitening, config, {}).density(corpus, progress),
+        probes=tuple(Query.from_ids(e.ids[: e.completion_start], e.ids[e.completion_start :]) for e in encoded),
+    )
+
+
+def _grown(
+    model: LanguageModel,
+    whitening: Whitening,
+    manifest: IndexManifest,
+    corpus: Sequences,
+    folder: Path,
+    config: IndexConfig,
+    progress: ProgressCallback,
+) -> IndexManifest:
+    """The manifest once a shard is there for every sequence, with recall as it was."""
+    stream = iter(corpus)
+    done, fingerprint = _agreeing(folder, manifest, stream, len(corpus))
+    if done == len(corpus):
+        return replace(manifest, sequences=done)
+    probes = whitening.queries(manifest.probes, progress) if manifest.probes else {}
+    source = IndexPass(model, whitening, config, probes)
+    while part := list(islice(stream, config.shard_sequences)):
+        contents = ShardContents(source, len(part), manifest.density)
+        source.run(part, contents.add, "indexing", _shifted(progress, done, len(corpus)))
+        after = _rolling(fingerprint, part)
+        header = ShardHeader(manifest.identity, done, len(part), fingerprint, after)
+        write_shard(folder / SHARDS, Shard(header, contents.modules(), contents.probe_hits(done)))
+        done, fingerprint = header.end, after
+    return replace(manifest, sequences=done)
+
+
+def _agreeing(folder: Path, manifest: IndexManifest, stream: Iterator[Sequence], total: int) -> tuple[int, str]:
+    """How many sequences are indexed already, and their fingerprint; they are taken off the stream.
+
+    Raises: CorpusError when the corpus does not begin with them.
+    """
+    remedy = "Give the corpus the index was built for, longer if need be, or build another index in another folder."
+    done, fingerprint = 0, ""
+    for header in present_shards(folder, manifest):
+        if header.end > total:
+            raise CorpusError(f"The index holds {header.end} sequences or more, the corpus only {total}.", remedy)
+        fingerprint = _rolling(fingerprint, islice(stream, header.sequences))
+        if fingerprint != header.after:
+            raise CorpusError(
+                f"Of the corpus, sequences {header.first} to {header.end - 1} are not those in the index.", remedy
+            )
+        done = header.end
+    return done, fingerprint
+
+
+def _rolling(before: str, sequences: Iterable[Sequence]) -> str:
+    """SHA-256 over the fingerprint of what precedes and the token ids, in order."""
+    digest = hashlib.sha256(before.encode())
+    for sequence in sequences:
+        digest.update(array("q", (len(sequence.ids), *sequence.ids)).tobytes())
+    return digest.hexdigest()
+
+
+def _require_same(built: IndexConfig, asked: IndexConfig, folder: Path) -> None:
+    for name in ("damping", "keep", "bits", "most_components"):
+        there, wanted = getattr(built, name), getattr(asked, name)
+        if there != wanted:
+            raise FactorsError(
+                f"The index in {folder} was built with {name}={there}, not {wanted}.",
+                "Ask for the same, or build another index in another folder.",
+            )
+
+
+def _with_recall(model: LanguageModel, factors: Factors, folder: Path, manifest: IndexManifest) -> IndexManifest:
+    """The manifest with the recall of its index on its probes."""
+    if not manifest.probes:
+        return manifest
+    index = GradientIndex(folder, manifest, tuple(finished_shards(folder, manifest)))
+    found = search(model, factors, index, manifest.probes, FIRST)
+    return replace(
+        manifest,
+        recall=_recall(_exact_heaviest(index, 0), [candidates.positive for candidates in found]),
+        negative_recall=_recall(_exact_heaviest(index, 1), [candidates.negative for candidates in found]),
+    )
+
+
+def _exact_heaviest(index: GradientIndex, sign: int) -> list[set[int]]:
+    """For each probe the exactly heaviest sequences of all shards; `sign` is 0 for positive, 1 for negative ones."""
+    hits = [shard.probes for shard in index.read()]
+    indices = torch.cat([each.index[:, sign] for each in hits], dim=1)
+    scores = torch.cat([each.score[:, sign] for each in hits], dim=1)
+    order = scores.argsort(dim=1, descending=True, stable=True)[:, :HEAVIEST]
+    return [{place for place in row if place >= 0} for row in indices.gather(1, order).tolist()]
+
+
+def _recall(exact: list[set[int]], found: list[tuple[int, ...]]) -> Recall | None:
+    """Over the probes that have any sequence of the sign; None when none has."""
+    shares = [len(wanted & set(named)) / len(wanted) for wanted, named in zip(exact, found, strict=True) if wanted]
+    if not shares:
+        return None
+    return Recall(len(shares), HEAVIEST, FIRST, sum(shares) / len(shares), min(shares))
+
+
+def _shifted(progress: ProgressCallback, done: int, total: int) -> ProgressCallback:
+    return lambda step: progress(Progress(step.stage, done + step.done, total))
