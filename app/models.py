@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.columns import TypedArray, UtcDateTime, now
@@ -35,7 +35,13 @@ class Base(DeclarativeBase):
     }
 
 
-class Model(Base):
+class Leased:
+    """A row in whose name one worker at a time makes something: that in `preparer`, while it lives."""
+
+    preparer: Mapped[str | None]
+
+
+class Model(Leased, Base):
     """A language model that can be asked, and how far its preparation has come."""
 
     __tablename__ = "models"
@@ -49,7 +55,6 @@ class Model(Base):
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)
     attempt: Mapped[int] = mapped_column(default=1)
-    preparer: Mapped[str | None]
     problem: Mapped[str | None]
     remedy: Mapped[str | None]
     parameters: Mapped[int | None]
@@ -84,8 +89,12 @@ class Corpus(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class TokenizedCorpus(Base):
-    """A corpus as one tokenizer reads it, cut into sequences of at most `length` tokens."""
+class TokenizedCorpus(Leased, Base):
+    """A corpus as one tokenizer reads it, cut into sequences of at most `length` tokens.
+
+    Its lexical index and its groups of duplicates are made once, by the worker named in `preparer`; `duplicates`
+    counts the sequences that repeat an earlier one.
+    """
 
     __tablename__ = "tokenized_corpora"
     __table_args__ = (UniqueConstraint("corpus", "tokenizer_fingerprint", "length"),)
@@ -98,6 +107,10 @@ class TokenizedCorpus(Base):
     sequences: Mapped[int]
     tokens: Mapped[int]
     fingerprint: Mapped[str]
+    lexical_path: Mapped[str | None]
+    lexical_bytes: Mapped[int | None] = mapped_column(BigInteger())
+    duplicates_path: Mapped[str | None]
+    duplicates: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -115,6 +128,34 @@ class FactorSet(Base):
     config_digest: Mapped[str]
     path: Mapped[str]
     fingerprint: Mapped[str]
+    seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class StoredIndex(Base):
+    """A gradient index of a model over a corpus: wished for, being made, or there with the recall measured on it."""
+
+    __tablename__ = "indexes"
+    __table_args__ = (UniqueConstraint("model", "corpus", "config_digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(ForeignKey("models.name", ondelete="CASCADE"))
+    corpus: Mapped[str] = mapped_column(ForeignKey("corpora.name", ondelete="CASCADE"))
+    config_digest: Mapped[str]
+    state: Mapped[str] = mapped_column(default="waiting")
+    stage: Mapped[str] = mapped_column(default="waiting")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=1)
+    problem: Mapped[str | None]
+    remedy: Mapped[str | None]
+    factors: Mapped[int | None] = mapped_column(ForeignKey("factors.id", ondelete="CASCADE"))
+    path: Mapped[str | None]
+    fingerprint: Mapped[str | None]
+    sequences: Mapped[int | None]
+    bytes: Mapped[int | None] = mapped_column(BigInteger())
+    recall: Mapped[dict[str, Any] | None]
+    negative_recall: Mapped[dict[str, Any] | None]
     seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -141,7 +182,11 @@ class Query(Base):
 
 
 class Scan(Base):
-    """One pass over a corpus that answers all its runs together; its shard size is fixed once chosen."""
+    """One pass over a corpus that answers all its runs together; its shard size is fixed once chosen.
+
+    A scan of candidates passes over `candidates` only, places in the corpus in ascending order; its shards are
+    stretches of that list. None means the whole corpus.
+    """
 
     __tablename__ = "scans"
 
@@ -156,6 +201,7 @@ class Scan(Base):
     keep: Mapped[int]
     shard_sequences: Mapped[int | None]
     sequences: Mapped[int | None]
+    candidates: Mapped[NDArray[np.int32] | None] = mapped_column(TypedArray("<i4"), deferred=True)
     seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
@@ -178,7 +224,11 @@ class ScanShard(Base):
 
 
 class Run(Base):
-    """One model's answer to a query: its state, its progress, and everything that made its numbers."""
+    """One model's answer to a query: its state, its progress, and everything that made its numbers.
+
+    `candidates` are the sequences that a scope other than "everything" let it score, `selection` how they were
+    chosen; both None when everything was scored.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (Index("ix_runs_state_queued_at", "state", "queued_at"),)
@@ -208,6 +258,8 @@ class Run(Base):
     layer_profile: Mapped[dict[str, Any] | None]
     training_sequences: Mapped[int | None]
     sequences_scanned: Mapped[int | None]
+    candidates: Mapped[NDArray[np.int32] | None] = mapped_column(TypedArray("<i4"), deferred=True)
+    selection: Mapped[dict[str, Any] | None]
     beginning_of_sequence: Mapped[bool | None]
     model_fingerprint: Mapped[str | None]
     tokenizer_fingerprint: Mapped[str | None]
@@ -222,7 +274,11 @@ class Run(Base):
 
 
 class Influence(Base):
-    """A kept sequence of a run with its exact terms. `token`, `layer` and `matrix` add up to `influence`."""
+    """A kept sequence of a run with its exact terms. `token`, `layer` and `matrix` add up to `influence`.
+
+    `duplicate_of` is the rank in the same list of the sequence it repeats, `overlap` the share of the query's
+    words, weighted by rarity, that it holds.
+    """
 
     __tablename__ = "influences"
     __table_args__ = (Index("ix_influences_run_id_sequence_id", "run_id", "sequence_id"),)
@@ -237,6 +293,8 @@ class Influence(Base):
     source: Mapped[str]
     text: Mapped[str]
     flags: Mapped[list[Any]] = mapped_column(default=list)
+    duplicate_of: Mapped[int | None]
+    overlap: Mapped[float | None]
     token_ids: Mapped[NDArray[np.int32]] = mapped_column(TypedArray("<i4"))
     offsets: Mapped[NDArray[np.int32]] = mapped_column(TypedArray("<i4", axes=2))
     token: Mapped[NDArray[np.float32]] = mapped_column(TypedArray("<f4"))

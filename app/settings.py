@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,7 +18,7 @@ class Settings(BaseSettings):
     jobs_url: str | None = Field(default=None, description="the queue's database; beside the first when unset")
     host: str = Field(default="127.0.0.1", description="the address the web server binds to")
     port: int = Field(default=8000, ge=0, le=65535, description="the port it listens on")
-    device: str = Field(default="auto", description="the worker's device: auto, cpu, cuda, cuda:1, ...")
+    device: str = Field(default="auto", description="the worker's device: auto, cpu, cuda:1, ...; balanced: all cards")
     worker_name: str | None = Field(default=None, description="stable name; host and device when unset")
     shard_seconds: float = Field(default=8.0, gt=0, description="the length of work aimed at for a scan's shard")
     shard_sequences: int | None = Field(default=None, ge=1, description="fixed shard size, for tests and tuning")
@@ -29,7 +30,12 @@ class Settings(BaseSettings):
     model_cache_gb: float = Field(default=8.0, gt=0, description="memory for models kept loaded between queries")
     poll_seconds: float = Field(default=0.2, gt=0, description="how often a worker looks for work")
     sweep_seconds: float = Field(default=5.0, gt=0, description="how often a worker looks for work left behind")
-    batch_tokens: int = Field(default=8192, ge=1, description="padded tokens a batch")
+    batch_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default=8192, description="padded tokens a batch; `auto` takes what half of the free memory holds"
+    )
+    prefilter_sequences: int = Field(
+        default=10_000, ge=1, description="sequences that the lexical scope scores for a query"
+    )
 
     @property
     def database(self) -> str:

@@ -1,82 +1,59 @@
-"""The engine against its floor on a demo model, in one run: `python -m benchmarks [--model large] [--sequences 600]`.
+"""The engine, kronfluence 1.0.1 and the floor in one process: `python -m benchmarks [--only fit scan ...]`.
 
-The floor is one pass of the same batches, forward and backward to activations only, weights frozen.
+A group of rows is measured at a time and merged into benchmarks/results.json, from which RESULTS.md is written.
+On a GPU: `python -m benchmarks --device cuda`. All groups take about an hour on two processor cores.
 """
 
 import argparse
-from collections.abc import Callable
-from functools import partial
+import time
+from dataclasses import fields, replace
 from pathlib import Path
 
-from app.demo import bundle
-from benchmarks import demo
-from benchmarks.machine import describe, medians, peak_mebibytes
-from engine import FactorConfig, LanguageModel, ScoreConfig, Sequence, fit_factors, prepare, score
-from engine.pipeline.passes import run_pass, true_labels
-from engine.terms import silent
+import torch
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
-QUERY_COUNTS = (1, 8, 64)
+from benchmarks import report
+from benchmarks.groups import GROUPS
+from benchmarks.machine import describe, peak_flops
+from benchmarks.subject import Settings
 
-
-def floor(model: LanguageModel, corpus: list[Sequence], batch_tokens: int) -> None:
-    """Forward and activation-only backward over every batch, and nothing done with what was captured."""
-    run_pass(model, corpus, batch_tokens, true_labels, lambda *_: None, "floor", silent)
+WHOLE_NUMBERS = [each.name for each in fields(Settings) if each.type in (int, "int")]
 
 
-def measure(model: LanguageModel, corpus: list[Sequence], batch_tokens: int, repeats: int) -> dict[str, float]:
-    """Median seconds of the floor, of fitting, and of scans for several numbers of queries."""
-    factors = fit_factors(model, corpus, FactorConfig(batch_tokens=batch_tokens))
-    asked = demo.queries([*bundle.planted(), *bundle.gallery()])
-    prepared = prepare(model, factors, [asked[i % len(asked)] for i in range(max(QUERY_COUNTS))])
-    sides: dict[str, Callable[[], object]] = {
-        "floor": lambda: floor(model, corpus, batch_tokens),
-        "fit, both passes and eigenvectors": lambda: fit_factors(
-            model, corpus, FactorConfig(batch_tokens=batch_tokens)
-        ),
-    }
-    for count in QUERY_COUNTS:
-        some = prepared.select(range(count))
-        for per_token in (False, True):
-            if per_token and count > 8:
-                continue
-            config = ScoreConfig(per_token=per_token, batch_tokens=batch_tokens)
-            what = "sequence, layer and token scores of all" if per_token else "sequence and layer scores of all"
-            name = f"scan, {count} quer{'y' if count == 1 else 'ies'}, full rank, {what}"
-            sides[name] = partial(score, model, factors, some, corpus, config)
-    return medians(sides, repeats)
+def options() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(GROUPS), default=list(GROUPS))
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda for the first card")
+    parser.add_argument("--demo-model", default="medium", choices=("small", "medium", "large"))
+    parser.add_argument("--without-kronfluence", action="store_true")
+    for name in WHOLE_NUMBERS:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Settings(), name))
+    parser.add_argument("--json", type=Path, default=report.JSON, help="where results are kept and merged")
+    parser.add_argument("--out", type=Path, default=report.MARKDOWN)
+    return parser
 
 
-def main() -> None:
-    """Measure, print and write benchmarks/RESULTS.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="large")
-    parser.add_argument("--sequences", type=int, default=600)
-    parser.add_argument("--batch-tokens", type=int, default=8192)
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
-    model = demo.load(arguments.model)
-    every = demo.sequences(model)
-    corpus = every[:: max(1, len(every) // arguments.sequences)][: arguments.sequences]
-    seconds = measure(model, corpus, arguments.batch_tokens, arguments.repeats)
-    lines = [
-        "# Engine against its floor",
-        "",
-        f"{describe()}. Made by `python -m benchmarks --model {arguments.model} --sequences {arguments.sequences} "
-        f"--batch-tokens {arguments.batch_tokens} --repeats {arguments.repeats}`.",
-        "",
-        f"Model {arguments.model}: {model.parameters:,} parameters, {len(model.tracked)} tracked modules; "
-        f"{len(corpus)} sequences, {sum(len(s.ids) for s in corpus):,} tokens, float32.",
-        "",
-        "| work | median seconds | over the floor |",
-        "| --- | ---: | ---: |",
-        *(f"| {name} | {value:.2f} | {value / seconds['floor']:.2f} |" for name, value in seconds.items()),
-        "",
-        f"Peak memory of the whole run: {peak_mebibytes():.0f} MiB.",
-        "",
-    ]
-    RESULTS.write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
+def settings_of(asked: argparse.Namespace) -> Settings:
+    """The settings that the options stand for."""
+    numbers = {name: getattr(asked, name) for name in WHOLE_NUMBERS}
+    kronfluence = not asked.without_kronfluence
+    return replace(Settings(), device=asked.device, demo_model=asked.demo_model, kronfluence=kronfluence, **numbers)
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure the groups asked for, one after another, and write both files after each."""
+    asked = options().parse_args(words)
+    settings = settings_of(asked)
+    torch.set_num_threads(settings.threads)
+    peak = peak_flops(settings.device)
+    for name in asked.only:
+        started = time.monotonic()
+        rows = GROUPS[name](settings)
+        report.merge(name, rows, describe(settings.device), settings, peak, asked.json)
+        report.write(list(GROUPS), asked.json, asked.out)
+        print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+        for row in rows:
+            print(f"  {row.work}: {row.value:.4g} {row.unit} {row.note}")
 
 
 if __name__ == "__main__":

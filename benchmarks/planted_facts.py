@@ -18,7 +18,17 @@ from app.demo import bundle
 from app.demo.figures import Bm25, retrieval_figures
 from benchmarks import demo
 from benchmarks.machine import describe
-from engine import FactorConfig, LanguageModel, PreparedQueries, ScoreConfig, Sequence, fit_factors, prepare, score
+from engine import (
+    FactorConfig,
+    Factors,
+    LanguageModel,
+    PreparedQueries,
+    ScoreConfig,
+    Sequence,
+    fit_factors,
+    prepare,
+    score,
+)
 from engine.corpus.batches import Batch
 from engine.corpus.encoding import encode_query
 from engine.maths.gradient import sequence_gradients
@@ -57,14 +67,28 @@ def rankings(scores: Tensor, ids: list[str], first: int = 200) -> list[list[str]
     return [[ids[i] for i in row.topk(first).indices.tolist()] for row in scores]
 
 
+def ekfac_scores(
+    model: LanguageModel, factors: Factors, asked: Series[bundle.DemoQuery], corpus: list[Sequence]
+) -> Tensor:
+    """[query, document]: EK-FAC influence, at full rank."""
+    scores = score(model, factors, prepare(model, factors, demo.queries(asked)), corpus, SCAN).sequence
+    assert scores is not None
+    return scores
+
+
+def by_ekfac(model: LanguageModel, asked: Series[bundle.DemoQuery]) -> Tensor:
+    """[query, document]: EK-FAC influence with factors fitted on the whole corpus."""
+    corpus = demo.sequences(model)
+    return ekfac_scores(model, fit_factors(model, corpus, FactorConfig()), asked, corpus)
+
+
 def study(model: LanguageModel, asked: Series[bundle.DemoQuery]) -> dict[str, list[list[str]]]:
     """A ranking for each query under EK-FAC, gradient dot product and gradient cosine."""
     corpus = demo.sequences(model)
     ids = [document.id for document in bundle.documents()]
     factors = fit_factors(model, corpus, FactorConfig())
-    exact = score(model, factors, prepare(model, factors, demo.queries(asked)), corpus, SCAN).sequence
+    exact = ekfac_scores(model, factors, asked, corpus)
     dot = score(model, factors, unpreconditioned(model, asked), corpus, SCAN).sequence
-    assert exact is not None
     assert dot is not None
     return {
         "ekfac": rankings(exact, ids),

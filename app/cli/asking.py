@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.cli.ending import leave
 from app.cli.opened import Opened, opened
 from app.services import catalog, queries, results
-from app.services.shapes import InfluenceRow, QueryForm, QueryView, RunView
+from app.services.shapes import InfluenceRow, QueryForm, QueryView, RunView, Scope
 
 EVERY_SECONDS = 0.3
 PAGE = 500
@@ -22,6 +22,13 @@ Corpus = Annotated[str, typer.Option(help="the corpus to search")]
 Prompt = Annotated[str, typer.Option(help="what the model was given")]
 Completion = Annotated[str, typer.Option(help="what it said")]
 Keep = Annotated[int, typer.Option(min=1, max=500, help="how many sequences of each sign to keep")]
+ScopeChoice = Annotated[
+    Scope,
+    typer.Option(
+        help="everything; lexical: those that share most words with the query; indexed: those that the gradient "
+        "index names"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
@@ -31,10 +38,16 @@ def add_to(cli: typer.Typer) -> None:
 
 
 def query(
-    model: Models, corpus: Corpus, prompt: Prompt, completion: Completion, keep: Keep = 50, as_json: AsJson = False
+    model: Models,
+    corpus: Corpus,
+    prompt: Prompt,
+    completion: Completion,
+    keep: Keep = 50,
+    scope: ScopeChoice = "everything",
+    as_json: AsJson = False,
 ) -> None:
     """Ask which training sequences made the models say it; runs here when no worker is alive."""
-    form = QueryForm(prompt=prompt, completion=completion, models=model, corpus=corpus, keep=keep)
+    form = QueryForm(prompt=prompt, completion=completion, models=model, corpus=corpus, keep=keep, scope=scope)
     with ExitStack() as stack:
         here = stack.enter_context(opened())
         with here.sessions() as session:
@@ -105,7 +118,8 @@ def all_rows(session: Session, run_id: str, sign: Any) -> list[InfluenceRow]:
 
 def told(body: dict[str, Any]) -> str:
     """The answer for a person: the ten heaviest of each run and sign."""
-    lines = [f"{body['prompt']} -> {body['completion']}   ({body['id']})"]
+    scope = "" if body["scope"] == "everything" else f", {body['scope']}"
+    lines = [f"{body['prompt']} -> {body['completion']}   ({body['id']}{scope})"]
     for run in body["runs"]:
         log_p = "" if run["log_p"] is None else f"   log p = {run['log_p']:.2f} nats"
         lines.append(f"\n{run['model']}: {run['state']}{log_p}")

@@ -1,4 +1,4 @@
-"""`influence model` and `influence corpus`: what can be asked."""
+"""`influence model`, `influence corpus` and `influence index`: what can be asked."""
 
 import json
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from app.cli.opened import opened
-from app.services import catalog, registry
-from app.services.shapes import CorpusView, ModelView, Shape
+from app.services import catalog, indexes, registry
+from app.services.shapes import CorpusView, IndexView, ModelView, Shape
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON array")]
 models = typer.Typer(no_args_is_help=True, help="Language models: list, add, refit.")
@@ -20,6 +20,7 @@ def add_to(cli: typer.Typer) -> None:
     """Put these commands on the command line."""
     cli.add_typer(models, name="model")
     cli.add_typer(corpora, name="corpus")
+    cli.command("index")(index)
 
 
 def _print(views: Sequence[Shape], lines: Sequence[str], as_json: bool) -> None:
@@ -38,7 +39,20 @@ def list_models(as_json: AsJson = False) -> None:
 def _model_line(model: ModelView) -> str:
     size = "" if model.parameters is None else f"  {model.parameters:,} parameters"
     wrong = "" if model.error is None else f"  {model.error.problem} {model.error.remedy}"
-    return f"{model.name:<20}  {model.state:<9}{size}  {model.source}{wrong}"
+    line = f"{model.name:<20}  {model.state:<9}{size}  {model.source}{wrong}"
+    return "\n".join([line, *(f"  {_index_line(one)}" for one in model.indexes)])
+
+
+def _index_line(found: IndexView) -> str:
+    if found.state != "ready":
+        wrong = "" if found.error is None else f"  {found.error.problem} {found.error.remedy}"
+        return f"index of {found.corpus}  {found.state}  {found.stage} {found.done}/{found.total}{wrong}"
+    recall = "recall not measured"
+    if found.recall is not None:
+        one, other = found.recall, found.negative_recall
+        recall = f"recall {one.mean:.2f} (top {one.k} in the first {one.first}, least {one.least:.2f})"
+        recall += "" if other is None else f", negative {other.mean:.2f}"
+    return f"index of {found.corpus}  {(found.bytes or 0) / 1e6:.1f} MB, {found.sequences:,} sequences, {recall}"
 
 
 @models.command("add")
@@ -60,6 +74,21 @@ def refit(name: str) -> None:
     with opened() as here, here.sessions() as session:
         registry.refit(session, here.jobs, name)
     typer.echo(f"{name} will be fitted again by the next free worker.")
+
+
+def index(
+    model: str,
+    corpus: str,
+    again: Annotated[bool, typer.Option("--again", help="make one that is there anew, and measure it again")] = False,
+) -> None:
+    """Make a gradient index ahead of time, so that indexed queries answer in seconds."""
+    with opened() as here, here.sessions() as session:
+        new = indexes.wish(session, here.jobs, model, corpus, again=again)
+        alive = any(worker.alive for worker in catalog.workers(session))
+    said = "will be made by the next free worker." if new else "is there or on its way."
+    typer.echo(f"The index of {model} over {corpus} {said}")
+    if new and not alive:
+        typer.echo("No worker is alive: start one with `influence worker`, or `influence up`.", err=True)
 
 
 @corpora.command("list")

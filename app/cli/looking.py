@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.opened import opened
 from app.database import migrate, session_factory
 from app.jobs.schema import migrate_jobs
-from app.models import FactorSet, Model
+from app.models import FactorSet, Model, StoredIndex
 from app.services import catalog
 from app.services.errors import InvalidInput
 from app.settings import Settings, get_settings
@@ -128,6 +128,7 @@ def _files(settings: Settings) -> Iterator[Finding]:
     try:
         with session_factory(settings)() as session:
             models, factors = list(session.scalars(select(Model))), list(session.scalars(select(FactorSet)))
+            indexes = list(session.scalars(select(StoredIndex).where(StoredIndex.state == "ready")))
     except SQLAlchemyError:
         return
     for model in models:
@@ -139,6 +140,11 @@ def _files(settings: Settings) -> Iterator[Finding]:
         whole = (settings.home.resolve() / one.path / "manifest.json").is_file()
         remedy = f"Fit them again: `influence model refit {one.model}`."
         yield Finding(f"factors of {one.model}", None if whole else f"{one.path} is gone", remedy)
+    for index in indexes:
+        there = (settings.home.resolve() / (index.path or "")).is_dir()
+        remedy = f"Make it again: `influence index {index.model} {index.corpus} --again`."
+        missing = None if there else f"{index.path} is gone"
+        yield Finding(f"index of {index.model} over {index.corpus}", missing, remedy)
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

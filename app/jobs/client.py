@@ -28,6 +28,9 @@ class Jobs(Protocol):
     def enqueue_preparation(self, model: str, attempt: int = 1) -> None:
         """Let a worker read a model, its corpus, and fit its factors."""
 
+    def enqueue_index(self, model: str, corpus: str, attempt: int = 1) -> None:
+        """Let a worker make the gradient index of a model over a corpus."""
+
     def cancel(self, run_id: str, attempt: int = 1) -> None:
         """Take a run that has not begun out of the queue."""
 
@@ -43,6 +46,9 @@ class NullJobs:
 
     def enqueue_preparation(self, model: str, attempt: int = 1) -> None:
         self.asked.append(("prepare", model, attempt))
+
+    def enqueue_index(self, model: str, corpus: str, attempt: int = 1) -> None:
+        self.asked.append(("index", f"{model} {corpus}", attempt))
 
     def cancel(self, run_id: str, attempt: int = 1) -> None:
         self.asked.append(("cancel", run_id, attempt))
@@ -64,6 +70,11 @@ class JobsClient:
     def enqueue_preparation(self, model: str, attempt: int = 1) -> None:
         """Let a worker read a model, its corpus, and fit its factors; asking twice changes nothing."""
         self._enqueue(names.PREPARE, names.preparation_workflow(model, attempt), names.GALLERY, model, attempt)
+
+    def enqueue_index(self, model: str, corpus: str, attempt: int = 1) -> None:
+        """Let a worker make the gradient index of a model over a corpus; asking twice changes nothing."""
+        workflow_id = names.index_workflow(model, corpus, attempt)
+        self._enqueue(names.INDEX, workflow_id, names.GALLERY, model, corpus, attempt)
 
     def cancel(self, run_id: str, attempt: int = 1) -> None:
         """Take a run that has not begun out of the queue."""

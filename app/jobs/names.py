@@ -10,6 +10,7 @@ SHARDS_QUEUE = "shards"
 
 RUN = "answer_run"
 PREPARE = "prepare_model"
+INDEX = "make_index"
 SHARD = "scan_shard"
 
 URGENT, GALLERY = 1, 5
@@ -23,6 +24,11 @@ def run_workflow(run_id: str, attempt: int) -> str:
 def preparation_workflow(model: str, attempt: int) -> str:
     """The id of the workflow that prepares a model."""
     return f"prepare:{model}.{attempt}"
+
+
+def index_workflow(model: str, corpus: str, attempt: int) -> str:
+    """The id of the workflow that makes the gradient index of a model over a corpus."""
+    return f"index:{model}:{corpus}.{attempt}"
 
 
 def shard_workflow(scan_id: str, number: int) -> str:

@@ -15,7 +15,7 @@ from app.database import writing
 from app.jobs import names
 from app.jobs.board import Board, Job
 from app.jobs.client import Jobs
-from app.models import Model, Rescue, Run, Worker
+from app.models import Model, Rescue, Run, StoredIndex, Worker
 from app.settings import Settings
 
 log = structlog.get_logger("influence.jobs")
@@ -41,6 +41,7 @@ class Sweep:
         self.rescue()
         self.runs()
         self.models()
+        self.indexes()
 
     def forget(self) -> None:
         """Drop the queue's records of jobs that ended long ago."""
@@ -133,6 +134,31 @@ class Sweep:
                 row.problem = LOST.format(MOST_RESCUES + 1)
                 row.remedy = f"{LOST_REMEDY[:-1]}: `influence model refit {row.name}`."
 
+    def indexes(self) -> None:
+        """See that every index that waits or is being made has a job that is not over."""
+        with self.sessions() as session:
+            waiting = list(
+                session.scalars(
+                    select(StoredIndex).where(
+                        StoredIndex.state.in_(("waiting", "preparing")), StoredIndex.created_at < _now() - GRACE
+                    )
+                )
+            )
+        jobs = self.board.jobs({_job_of_index(row) for row in waiting})
+        for row in waiting:
+            job = jobs.get(_job_of_index(row))
+            if job is None:
+                self.jobs.enqueue_index(row.model, row.corpus, row.attempt)
+            elif not job.alive:
+                self._give_up_index(row)
+
+    def _give_up_index(self, seen: StoredIndex) -> None:
+        with writing(self.sessions) as session:
+            row = session.get(StoredIndex, seen.id)
+            if row is not None and (row.state, row.attempt) == (seen.state, seen.attempt):
+                row.state, row.problem = "failed", LOST.format(MOST_RESCUES + 1)
+                row.remedy = f"{LOST_REMEDY[:-1]}: `influence index {row.model} {row.corpus}`."
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -148,6 +174,10 @@ def _dead(session: Session, settings: Settings) -> set[str]:
 def _job_of(run: Run) -> str:
     """The job that will answer the run: that of its scan, which has the scan's id, or its own."""
     return run.scan_id or names.run_workflow(run.id, run.attempt)
+
+
+def _job_of_index(row: StoredIndex) -> str:
+    return names.index_workflow(row.model, row.corpus, row.attempt)
 
 
 def _led_by(run: Run, job: Job | None) -> bool:

@@ -34,6 +34,9 @@ class Work(Protocol):
     def prepare(self, name: str) -> None:
         """Get a model ready."""
 
+    def index(self, model: str, corpus: str) -> None:
+        """Make the gradient index of a model over a corpus."""
+
 
 _in_use: list[Work] = []
 
@@ -95,3 +98,9 @@ def scan_shard(scan: str, number: int) -> bool:
 def prepare_model(name: str, attempt: int) -> None:  # noqa: ARG001 - part of the workflow's identity
     """Get a model ready before anyone asks it."""
     DBOS.run_step({"name": "prepare"}, lambda: _work().prepare(name))
+
+
+@DBOS.workflow(name=names.INDEX, max_recovery_attempts=RECOVERIES)
+def make_index(model: str, corpus: str, attempt: int) -> None:  # noqa: ARG001 - part of the workflow's identity
+    """Make a gradient index before anyone asks for it."""
+    DBOS.run_step({"name": "index"}, lambda: _work().index(model, corpus))

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from app.columns import now
 from app.models import Corpus, FactorSet, Model, Run, TokenizedCorpus, Worker
-from app.services import views
+from app.services import indexes, views
 from app.services.errors import NotFound
-from app.services.shapes import CorpusView, ModelView, Status, WorkerView
+from app.services.shapes import CorpusView, IndexView, ModelView, Status, WorkerView
 from app.settings import get_settings
 
 _MODEL_FIELDS = (
@@ -34,7 +34,9 @@ _WORKER_FIELDS = ("name", "device", "busy", "seen_at")
 
 def models(session: Session) -> list[ModelView]:
     """All models, in the order they were added."""
-    return [_model_view(model) for model in session.scalars(select(Model).order_by(Model.created_at, Model.name))]
+    known = indexes.by_model(session)
+    rows = session.scalars(select(Model).order_by(Model.created_at, Model.name))
+    return [_model_view(model, known.get(model.name, [])) for model in rows]
 
 
 def model(session: Session, name: str) -> ModelView:
@@ -42,12 +44,13 @@ def model(session: Session, name: str) -> ModelView:
     found = session.get(Model, name)
     if found is None:
         raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
-    return _model_view(found)
+    return _model_view(found, indexes.by_model(session).get(name, []))
 
 
-def _model_view(model: Model) -> ModelView:
+def _model_view(model: Model, known: list[IndexView]) -> ModelView:
     fields = {name: getattr(model, name) for name in _MODEL_FIELDS}
-    return ModelView.model_validate({**fields, "error": views.problem(model.problem, model.remedy)})
+    error = views.problem(model.problem, model.remedy)
+    return ModelView.model_validate({**fields, "error": error, "indexes": known})
 
 
 def fitting_seconds(session: Session) -> dict[str, dict[str, float]]:
@@ -75,6 +78,7 @@ def _corpus_view(session: Session, corpus: Corpus) -> CorpusView:
             "error": views.problem(corpus.problem, corpus.remedy),
             "sequences": 0 if cut is None else cut.sequences,
             "tokens": 0 if cut is None else cut.tokens,
+            "duplicates": None if cut is None else cut.duplicates,
         }
     )
 

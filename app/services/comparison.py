@@ -1,6 +1,7 @@
 """Two to four runs side by side: which sequences they share, and how far their rankings agree."""
 
 from itertools import combinations
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.models import Influence, Query, Run
 from app.services import results
 from app.services.errors import InvalidInput
-from app.services.shapes import Agreement, ComparedRun, ComparedSequence, Comparison, Sign
+from app.services.shapes import Agreement, ComparedRun, ComparedSequence, Comparison, Scope, Sign
 
 DEPTHS = (10, 50, 500)
 Scores = dict[int, float]
@@ -59,6 +60,7 @@ def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> Compare
         run=run.id,
         query=query.id,
         model=run.model,
+        scope=cast(Scope, query.scope),
         prompt=query.prompt,
         completion=query.completion,
         log_p=run.log_p,

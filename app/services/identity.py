@@ -21,6 +21,11 @@ def query_id(prompt: str, completion: str, corpus: str, scope: str, keep: int) -
     return _letters(digest(prompt, completion, corpus, scope, keep), 10)
 
 
+def index_digest(settings: RunSettings) -> str:
+    """What a gradient index depends on beside its model's factors and its corpus."""
+    return digest("index", settings.model_dump()).hex()[:12]
+
+
 def run_id(query: str, model: str, settings: RunSettings) -> str:
     """The query's id and six characters for model and settings."""
     return f"{query}-{_letters(digest(model, settings.model_dump()), 6)}"

@@ -31,6 +31,8 @@ class KeptSequence:
     layer: NDArray[np.float32]
     matrix: NDArray[np.float32]
     flags: tuple[str, ...] = ()
+    duplicate_of: int | None = None
+    overlap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,17 @@ class Made:
 
 @dataclass(frozen=True)
 class Answer:
-    """All that is stored when a run is done. Each list is ranked, heaviest first."""
+    """All that is stored when a run is done. Each list is ranked, heaviest first.
+
+    `summary` is the distribution of the scores; None where those scored are no sample of the corpus.
+    """
 
     run_id: str
     log_p: float
     layers: tuple[str, ...]
     positive: Many[KeptSequence]
     negative: Many[KeptSequence]
-    summary: dict[str, Any]
+    summary: dict[str, Any] | None
     made: Made
 
 
@@ -95,6 +100,8 @@ def _row(run_id: str, sign: Sign, rank: int, kept: KeptSequence) -> Influence:
         source=kept.source,
         text=kept.text,
         flags=list(kept.flags),
+        duplicate_of=kept.duplicate_of,
+        overlap=kept.overlap,
         token_ids=kept.token_ids,
         offsets=kept.offsets,
         token=kept.token,

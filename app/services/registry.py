@@ -85,6 +85,7 @@ def refit(session: Session, jobs: Jobs, name: str) -> None:
     if row is None:
         raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
     mine = (FactorSet.model == name) | (FactorSet.model_fingerprint == row.fingerprint)
+    # Gradient indexes that stand on these factors go with them.
     session.execute(delete(FactorSet).where(mine))
     row.state, row.stage, row.done, row.total, row.problem, row.remedy = "waiting", "waiting", 0, 0, None, None
     row.attempt, row.preparer = row.attempt + 1, None

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, undefer
 
 from app.models import Influence, Model, Query, Run
 from app.services import views
+from app.services.coverage import coverage
 from app.services.errors import Conflict, NotFound
 from app.services.record import record
 from app.services.run_settings import RunSettings
@@ -30,18 +31,23 @@ __all__ = ["done_run", "influence", "influences", "layer_profile", "record", "ro
 def influences(session: Session, run_id: str, sign: Sign, offset: int = 0, limit: int = 50) -> InfluencePage:
     """The kept sequences of one sign, heaviest first. Conflict when the run is not done."""
     found = done_run(session, run_id)
+    query = session.get_one(Query, found.query_id)
     total = session.scalar(
         select(func.count()).where(Influence.run_id == run_id, Influence.sign == sign).select_from(Influence)
     )
-    return InfluencePage(
-        run=run_id,
-        sign=sign,
-        offset=offset,
-        limit=limit,
-        total=total or 0,
-        training_sequences=found.training_sequences or 0,
-        layers=found.layers,
-        rows=rows(session, found, sign, offset, limit),
+    return InfluencePage.model_validate(
+        {
+            "run": run_id,
+            "scope": query.scope,
+            "sign": sign,
+            "offset": offset,
+            "limit": limit,
+            "total": total or 0,
+            "training_sequences": found.training_sequences or 0,
+            "sequences_scanned": found.sequences_scanned or 0,
+            "layers": found.layers,
+            "rows": rows(session, found, sign, offset, limit),
+        }
     )
 
 
@@ -80,16 +86,18 @@ def influence(session: Session, run_id: str, sequence_id: int) -> InfluenceDetai
             "token_ids": kept.token_ids.tolist(),
             "layers": run.layers,
             "matrix": kept.matrix.tolist(),
-            "previous_sequence_id": _neighbour(session, kept, -1),
-            "next_sequence_id": _neighbour(session, kept, +1),
+            "previous_sequence_id": _at_rank(session, kept, kept.rank - 1),
+            "next_sequence_id": _at_rank(session, kept, kept.rank + 1),
+            "duplicate_sequence_id": _at_rank(session, kept, kept.duplicate_of),
         }
     )
 
 
-def _neighbour(session: Session, kept: Influence, step: int) -> int | None:
+def _at_rank(session: Session, kept: Influence, rank: int | None) -> int | None:
+    """The sequence at a rank of the same list."""
     return session.scalar(
         select(Influence.sequence_id).where(
-            Influence.run_id == kept.run_id, Influence.sign == kept.sign, Influence.rank == kept.rank + step
+            Influence.run_id == kept.run_id, Influence.sign == kept.sign, Influence.rank == rank
         )
     )
 
@@ -111,6 +119,8 @@ def row(kept: Influence, run: Run, bos: str) -> dict[str, object]:
         "text": kept.text,
         "tokens": tokens,
         "flags": kept.flags,
+        "duplicate_of": kept.duplicate_of,
+        "overlap": kept.overlap,
     }
 
 
@@ -140,13 +150,15 @@ def done_run(session: Session, run_id: str) -> Run:
 def run(session: Session, run_id: str) -> RunDetail:
     """A run with its distribution, its layer profile, and its provenance."""
     found = find_run(session, run_id)
+    query = session.get_one(Query, found.query_id)
     return RunDetail.model_validate(
         {
             **views.run_fields(session, found),
             "query": found.query_id,
             "distribution": _distribution(found),
             "layer_profile": layer_profile(found),
-            "provenance": _provenance(session, found),
+            "coverage": coverage(session, found, query),
+            "provenance": _provenance(query, found),
         }
     )
 
@@ -183,8 +195,7 @@ def _per_copy(values: Many[float], n: int) -> list[float]:
     return [float(value) for value in np.asarray(values, dtype=np.float64) / n]
 
 
-def _provenance(session: Session, run: Run) -> Provenance:
-    query = session.get_one(Query, run.query_id)
+def _provenance(query: Query, run: Run) -> Provenance:
     settings = RunSettings.model_validate(run.settings)
     same = ("worker", "device", "created_at", "started_at", "finished_at", "factors_fingerprint")
     return Provenance.model_validate(
@@ -202,7 +213,9 @@ def _provenance(session: Session, run: Run) -> Provenance:
             "rank": settings.rank,
             "labels": settings.labels,
             "training_sequences": run.training_sequences or 0,
+            "scope": query.scope,
             "sequences_scanned": run.sequences_scanned or 0,
+            "selection": run.selection,
             "beginning_of_sequence": bool(run.beginning_of_sequence),
             "versions": run.versions or {},
             "seconds": run.seconds or {},
@@ -215,4 +228,5 @@ def command(query: Query, run: Run) -> str:
     """The command that computes the run's numbers again."""
     words = ["influence", "query", "--model", run.model, "--corpus", query.corpus, "--prompt", query.prompt]
     words += ["--completion", query.completion, "--keep", str(query.keep)]
+    words += [] if query.scope == "everything" else ["--scope", query.scope]
     return shlex.join(words)

@@ -10,10 +10,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 RunState = Literal["queued", "running", "done", "failed", "cancelled"]
-Stage = Literal["waiting", "loading", "fitting", "preparing", "scanning", "rescoring", "recording", "finished"]
+Stage = Literal[
+    "waiting", "loading", "fitting", "indexing", "preparing", "scanning", "rescoring", "recording", "finished"
+]
 PreparationState = Literal["waiting", "preparing", "ready", "failed"]
 Sign = Literal["positive", "negative"]
-Scope = Literal["everything"]
+Scope = Literal["everything", "lexical", "indexed"]
 
 
 class Shape(BaseModel):
@@ -36,7 +38,11 @@ class QueryForm(Shape):
     completion: str = Field(examples=["Velm"])
     models: list[str] = Field(examples=[["small", "medium", "large"]])
     corpus: str = Field(examples=["demo"])
-    scope: Scope = "everything"
+    scope: Scope = Field(
+        default="everything",
+        description="which sequences are scored: all; those that share most words with the query; or those that "
+        "the gradient index names",
+    )
     keep: int = Field(default=50, ge=1, le=500, description="how many sequences of each sign to keep")
 
 
@@ -98,6 +104,7 @@ class QuerySummary(Shape):
     prompt: str
     completion: str
     corpus: str
+    scope: Scope
     created_at: datetime
     curated: bool
     states: dict[str, RunState] = Field(description="the state of the newest run of each model")
@@ -116,18 +123,24 @@ class InfluenceRow(Shape):
     layer_influences: list[float]
     text: str
     tokens: list[str]
-    flags: list[str]
+    flags: list[str] = Field(description="of: spurious, duplicate, lexical overlap")
+    duplicate_of: int | None = Field(description="the rank in this list of the sequence that it repeats")
+    overlap: float | None = Field(
+        description="the share of the query's words, weighted by rarity, that the sequence holds; 0 to 1"
+    )
 
 
 class InfluencePage(Shape):
     """`GET /api/v1/runs/{id}/influences?sign=&offset=&limit=`."""
 
     run: str
+    scope: Scope
     sign: Sign
     offset: int
     limit: int
     total: int
     training_sequences: int
+    sequences_scanned: int
     layers: list[str]
     rows: list[InfluenceRow]
 
@@ -143,6 +156,7 @@ class InfluenceDetail(InfluenceRow):
     matrix: list[list[float]]
     previous_sequence_id: int | None
     next_sequence_id: int | None
+    duplicate_sequence_id: int | None = Field(description="the sequence that it repeats")
 
 
 class Histogram(Shape):
@@ -172,6 +186,44 @@ class LayerProfile(Shape):
     negative: list[float]
 
 
+class IndexRecall(Shape):
+    """How well an index finds, for one sign: of the exact `k` heaviest, the share in the first `first` it names."""
+
+    queries: int = Field(description="how many queries it was measured on")
+    k: int
+    first: int
+    mean: float
+    least: float
+
+
+class Selection(Shape):
+    """How the sequences were chosen that a run scored, where it did not score everything."""
+
+    candidates: int = Field(description="how many sequences were scored")
+    limit: int = Field(description="how many may be chosen for a query: in all (lexical), of each sign (indexed)")
+    index_fingerprint: str | None = None
+    recall: IndexRecall | None = Field(default=None, description="of the index; null when it was not measured")
+    negative_recall: IndexRecall | None = Field(default=None, description="the same for negative influence")
+
+
+class Covered(Shape):
+    """Of the first `first` sequences of one sign when everything is scored, how many the scope let through."""
+
+    sign: Sign
+    first: int
+    kept: int
+    share: float
+
+
+class Coverage(Shape):
+    """A scope's measured loss: the run that scored everything for the same question, and what of it is covered."""
+
+    query: str
+    run: str
+    state: RunState
+    covered: list[Covered] = Field(description="empty until that run is done")
+
+
 class Provenance(Shape):
     """Everything that made a run: each number traces to its model, corpus, factors and settings."""
 
@@ -188,7 +240,9 @@ class Provenance(Shape):
     rank: str
     labels: str
     training_sequences: int
+    scope: Scope
     sequences_scanned: int
+    selection: Selection | None
     beginning_of_sequence: bool
     versions: dict[str, str]
     device: str | None
@@ -204,9 +258,28 @@ class RunDetail(RunView):
     """`GET /api/v1/runs/{id}`: a run with its distribution, layer profile and provenance."""
 
     query: str
-    distribution: Distribution | None
+    distribution: Distribution | None = Field(description="null for scope indexed: its candidates are no sample")
     layer_profile: LayerProfile | None
+    coverage: Coverage | None = Field(
+        description="null for scope everything, and where no run that scored everything was asked for"
+    )
     provenance: Provenance
+
+
+class IndexView(Shape):
+    """A gradient index of a model over a corpus: how it stands, and what was measured on it."""
+
+    corpus: str
+    state: PreparationState
+    stage: str
+    done: int
+    total: int
+    error: Problem | None
+    sequences: int | None
+    bytes: int | None
+    recall: IndexRecall | None
+    negative_recall: IndexRecall | None
+    fingerprint: str | None
 
 
 class ModelView(Shape):
@@ -227,6 +300,7 @@ class ModelView(Shape):
     context_length: int | None
     fact_recall: float | None
     fingerprint: str | None
+    indexes: list[IndexView] = Field(description="what makes scope indexed quick, by corpus")
 
 
 class CorpusView(Shape):
@@ -239,6 +313,7 @@ class CorpusView(Shape):
     documents: int
     sequences: int
     tokens: int
+    duplicates: int | None = Field(description="sequences that repeat an earlier one; null until they are looked for")
     kinds: dict[str, int]
     fingerprint: str | None
 
@@ -299,6 +374,7 @@ class ComparedRun(Shape):
     run: str
     query: str
     model: str
+    scope: Scope
     prompt: str
     completion: str
     log_p: float | None

@@ -59,6 +59,6 @@ _QUERY_FIELDS = ("id", "title", "note", "prompt", "completion", "corpus", "scope
 
 def query_summary(query: Query) -> QuerySummary:
     """A query as a list shows it."""
-    fields = ("id", "title", "note", "kind", "prompt", "completion", "corpus", "created_at", "curated")
+    fields = ("id", "title", "note", "kind", "prompt", "completion", "corpus", "scope", "created_at", "curated")
     states = {run.model: run.state for run in query.runs}
     return QuerySummary.model_validate({**{name: getattr(query, name) for name in fields}, "states": states})

@@ -7,6 +7,7 @@ from app.services.shapes import (
     ComparedRun,
     Comparison,
     CorpusView,
+    IndexView,
     InfluenceDetail,
     InfluencePage,
     InfluenceRow,
@@ -93,6 +94,15 @@ class FormError:
 
 
 @dataclass(frozen=True)
+class MeasuredIndex:
+    """A gradient index as the form names it."""
+
+    model: str
+    corpus: str
+    index: IndexView
+
+
+@dataclass(frozen=True)
 class NewQueryPage:
     """`/queries/new`: the form as filled in, its errors beside the fields, and the token preview."""
 
@@ -101,6 +111,8 @@ class NewQueryPage:
     models: tuple[str, ...]
     corpus: str
     keep: str
+    scope: str
+    prefilter_sequences: int
     choices: tuple[ModelView, ...]
     corpora: tuple[CorpusView, ...]
     errors: tuple[FormError, ...] = ()
@@ -111,9 +123,15 @@ class NewQueryPage:
         return next((error for error in self.errors if error.field == name), None)
 
     @property
+    def measured(self) -> tuple["MeasuredIndex", ...]:
+        """The gradient indexes that are there, by model and corpus."""
+        ready = [(model, index) for model in self.choices for index in model.indexes if index.state == "ready"]
+        return tuple(MeasuredIndex(model.name, index.corpus, index) for model, index in ready)
+
+    @property
     def other_errors(self) -> tuple[FormError, ...]:
         """Errors that belong to no field shown."""
-        shown = {"prompt", "completion", "models", "corpus", "keep"}
+        shown = {"prompt", "completion", "models", "corpus", "keep", "scope"}
         return tuple(error for error in self.errors if error.field not in shown)
 
 
@@ -168,6 +186,7 @@ class ListView:
     pager: Pager
     colours: tuple[Tab, ...]
     csv: str
+    parquet: str
     json: str
 
 
@@ -238,6 +257,7 @@ class SequencePage:
     concentration: float
     previous: str | None
     next: str | None
+    duplicate: str | None
     back: str
     others: tuple[OtherRun, ...] = ()
 
@@ -253,6 +273,7 @@ class ComparePage:
     joined: tuple["JoinedRow", ...] = ()
     pairs: tuple["Pair", ...] = ()
     same_question: bool = True
+    same_scope: bool = True
     show: int = 10
     shows: tuple[Tab, ...] = ()
     csv: str = ""

@@ -14,7 +14,7 @@ from app.services.errors import Conflict, InvalidInput, NotFound, ServiceError
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMA_REF = "#/components/schemas/{model}"
-DATA_SUFFIXES = (".json", ".csv")
+DATA_SUFFIXES = (".json", ".csv", ".parquet")
 STATUSES: dict[type[ServiceError], int] = {InvalidInput: 422, NotFound: 404, Conflict: 409}
 REMEDIES = {
     404: "Check the address, or start from the gallery at /.",

@@ -2,9 +2,12 @@
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
+
+from app.services.shapes import InfluenceRow
 
 STAGES = {
     "waiting": "waiting for a worker",
@@ -13,6 +16,7 @@ STAGES = {
     "covariances": "fitting the factors: covariances",
     "eigenvectors": "fitting the factors: eigenvectors",
     "eigenvalues": "fitting the factors: corrected eigenvalues",
+    "indexing": "making the index",
     "gradients": "preparing the query",
     "preparing": "preparing the query",
     "scanning": "scanning the corpus",
@@ -28,10 +32,11 @@ KINDS = {
     "dialogue": "Dialogues",
     "false": "Answers that are false",
 }
+SCOPES = {"everything": "everything", "lexical": "lexical prefilter", "indexed": "indexed"}
 FLAGS = {
     "spurious": "may be spurious: one token carries most of it",
     "duplicate": "duplicate of a sequence above",
-    "overlap": "shares words with the query",
+    "lexical overlap": "shares words with the query",
     "supports": "supports this fact",
     "supporting": "supports this fact",
 }
@@ -128,6 +133,49 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def gigabytes(size: int | None) -> str:
+    """A size on disk: 512 bytes, 61 kB, 12 MB, 1.3 GB."""
+    if size is None:
+        return "unknown"
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= limit:
+            return f"{size / limit:.2g} {unit}" if size < 99.5 * limit else f"{size / limit:,.0f} {unit}"
+    return f"{size} bytes"
+
+
+def scope(name: str) -> str:
+    """A scope as it is called on pages."""
+    return SCOPES.get(name, name)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A flag as a list shows it: a few words, and what they rest on when pointed at."""
+
+    text: str
+    title: str
+    warns: bool
+
+
+def marks(row: InfluenceRow) -> list[Mark]:
+    """The flags of a row, with the rank it repeats and its share of the query's words."""
+    return [_mark(name, row) for name in row.flags]
+
+
+def _mark(name: str, row: InfluenceRow) -> Mark:
+    if name == "duplicate" and row.duplicate_of is not None:
+        title = f"The same text, exactly or nearly, as the sequence at rank {row.duplicate_of} of this list"
+        return Mark(f"duplicate of rank {row.duplicate_of}", title, warns=True)
+    if name == "lexical overlap" and row.overlap is not None:
+        title = f"It holds {percent(row.overlap)} of the query's words, weighted by how rare they are in the corpus"
+        return Mark(flag(name), title, warns=False)
+    if name == "spurious":
+        return Mark(
+            flag(name), "\u2016a\u2016\u2082/\u2016a\u2016\u2081 over the token influences lies above 2/3", warns=True
+        )
+    return Mark(flag(name), "", warns=False)
+
+
 def flag(name: str) -> str:
     """A flag in words; an unknown one as it stands. A flag may carry a value after a colon."""
     head, _, value = name.partition(":")
@@ -183,6 +231,9 @@ FILTERS = {
     "ordinal": ordinal,
     "plural": plural,
     "flag": flag,
+    "marks": marks,
+    "scope": scope,
+    "gigabytes": gigabytes,
     "layer": layer,
     "kind": kind,
     "power": power,

@@ -51,3 +51,8 @@ def read_table(folder: Path) -> Table:
 
     table: Table = datasets.load_from_disk(str(folder)).data.table
     return table
+
+
+def bytes_of(folder: Path) -> int:
+    """How much the files of a folder take on disk."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -13,13 +13,17 @@ from app.models import Model
 from app.services.run_settings import RunSettings
 from app.settings import Settings
 from app.worker import scans
+from app.worker.answering import Answering
 from app.worker.failing import told
+from app.worker.indexing import Indexing
 from app.worker.loaded import Loaded
+from app.worker.planning import Planning
 from app.worker.preparing import Preparation
 from app.worker.progress import ModelReport
 from app.worker.ranking import rank
 from app.worker.scanning import Scanning
 from app.worker.stopping import Stopped
+from app.worker.tools import Tools, silent
 from engine import Progress
 
 log = structlog.get_logger("influence.worker")
@@ -34,7 +38,7 @@ class DeviceWork:
         self._settings = settings
         self._sessions = sessions
         self._preparation = Preparation(settings, sessions, Loaded(settings), worker)
-        self._scanning = Scanning(self._preparation)
+        self._tools = Tools(self._preparation)
         self._lock = threading.Lock()
 
     @property
@@ -52,20 +56,20 @@ class DeviceWork:
 
     def plan(self, scan_id: str) -> int:
         """Make a scan ready; returns its number of shards, 0 when it is over already."""
-        return self._guarded(scan_id, lambda: self._scanning.plan(scan_id, self._memory)) or 0
+        return self._guarded(scan_id, lambda: Planning(self._tools).plan(scan_id, self._memory)) or 0
 
     def shard(self, scan_id: str, number: int) -> bool:
         """Scan one shard; False when the scan is over: cancelled, or failed."""
-        return self._guarded(scan_id, lambda: self._scanning.shard(scan_id, number)) or False
+        return self._guarded(scan_id, lambda: Scanning(self._tools).shard(scan_id, number)) or False
 
     def conclude(self, scan_id: str) -> None:
         """Store the answers."""
-        self._guarded(scan_id, lambda: self._scanning.conclude(scan_id))
+        self._guarded(scan_id, lambda: Answering(self._tools).conclude(scan_id))
 
     def fail(self, scan_id: str, problem: str, remedy: str) -> None:
         """End a scan that cannot be finished."""
         scans.fail(self._sessions, scan_id, problem, remedy)
-        self._scanning.forget(scan_id)
+        self._tools.forget(scan_id)
 
     def rank(self, model: str, corpus: str, asked: Series[tuple[str, str]], keep: int) -> list[list[str]]:
         """Documents by influence on each (prompt, completion), storing nothing. This one does raise."""
@@ -93,9 +97,29 @@ class DeviceWork:
             report(Progress("loading", 0, 1))
             self._preparation.read(name, chosen)
         else:
-            self._preparation.ready(name, corpus, chosen, report)
+            ready = self._preparation.ready(name, corpus, chosen, report)
+            self._preparation.worded(ready, report)
         self._preparation.settle(name, "ready")
         log.info("model ready", model=name)
+
+    def index(self, model: str, corpus: str) -> None:
+        """Make the gradient index of a model over a corpus before anyone asks for it."""
+        indexing = Indexing(self._preparation)
+        with self._lock:
+            try:
+                self._index(indexing, model, corpus)
+            except Exception as error:
+                problem, remedy = told(error)
+                log.warning("index not made", model=model, corpus=corpus, problem=problem, exc_info=True)
+                indexing.settle(model, corpus, "failed", problem, remedy)
+
+    def _index(self, indexing: Indexing, model: str, corpus: str) -> None:
+        chosen = RunSettings()
+        indexing.settle(model, corpus, "preparing")
+        ready = self._preparation.ready(model, corpus, chosen, indexing.report(model, corpus, chosen))
+        indexing.index(ready, chosen, silent)
+        indexing.settle(model, corpus, "ready")
+        log.info("index ready", model=model, corpus=corpus)
 
     def _guarded(self, scan_id: str, work: Callable[[], T]) -> T | None:
         with self._lock, self._told(scan_id):
@@ -108,7 +132,7 @@ class DeviceWork:
             yield
         except Stopped:
             log.info("scan not wanted any more", scan=scan_id)
-            self._scanning.forget(scan_id)
+            self._tools.forget(scan_id)
         except Exception as error:
             problem, remedy = told(error)
             log.warning("scan failed", scan=scan_id, problem=problem, exc_info=True)

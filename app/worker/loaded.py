@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from app.settings import Settings
-from engine import Factors, LanguageModel, PreparedQueries
+from engine import Factors, GradientIndex, LanguageModel, LexicalIndex, PreparedQueries
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ _GIGABYTE = 1e9
 
 
 class Loaded:
-    """Models by source, the least recently used let go beyond a size; one set of factors and of queries."""
+    """Models by source, the least recently used let go beyond a size; of everything else the last one."""
 
     def __init__(self, settings: Settings) -> None:
         self._device = settings.device
@@ -22,6 +22,8 @@ class Loaded:
         self._models: OrderedDict[tuple[str, str | None, str], LanguageModel] = OrderedDict()
         self._factors = _Last[Factors]()
         self._prepared = _Last[PreparedQueries]()
+        self._lexical = _Last[LexicalIndex]()
+        self._index = _Last[GradientIndex]()
 
     def model(self, source: str, revision: str | None, track: str) -> LanguageModel:
         """The model, loaded now if it is not in memory."""
@@ -42,6 +44,14 @@ class Loaded:
     def prepared(self, folder: Path, model: LanguageModel) -> PreparedQueries:
         """The prepared queries of a folder, on the model's device."""
         return self._prepared.get(folder, lambda: PreparedQueries.load(folder, str(model.device)))
+
+    def lexical(self, folder: Path) -> LexicalIndex:
+        """The lexical index of a folder. Raises CorpusError when it is missing or damaged."""
+        return self._lexical.get(folder, lambda: LexicalIndex.open(folder))
+
+    def index(self, folder: Path) -> GradientIndex:
+        """The gradient index of a folder. Raises EngineError when it is missing or damaged."""
+        return self._index.get(folder, lambda: GradientIndex.open(folder))
 
     def _let_go(self) -> None:
         while len(self._models) > 1 and sum(map(_bytes, self._models.values())) > self._limit:

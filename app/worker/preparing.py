@@ -1,27 +1,28 @@
 """Getting a model ready: read it, cut the corpus into its sequences, fit its factors. Each only if nobody has."""
 
-import time
+import shutil
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker, undefer
 
-from app.columns import now
 from app.database import writing
-from app.models import Corpus, FactorSet, Model, TokenizedCorpus, Worker
+from app.models import Corpus, FactorSet, Model, TokenizedCorpus
 from app.services.identity import digest
 from app.services.run_settings import RunSettings
 from app.settings import Settings
 from app.worker import translate
+from app.worker.announcing import announce_fit
 from app.worker.documents import ensure_documents
+from app.worker.leases import Leases
 from app.worker.loaded import Loaded
-from app.worker.progress import ModelReport, Report, both
+from app.worker.progress import ModelReport, Report, Stages, both
 from app.worker.tokens import TokenSequences, ensure_tokenized
-from engine import Factors, FactorsError, LanguageModel, ModelError, Progress, fit_factors
-
-WAIT_SECONDS = 0.5
+from app.worker.wording import Wording
+from engine import FactorConfig, Factors, FactorsError, LanguageModel, LexicalIndex, ModelError, Progress, fit_factors
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,20 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Groundwork:
+    """A model that was read and a corpus cut into its sequences: what fitting stands on, and whom to tell."""
+
+    row: Model
+    model: LanguageModel
+    cut: TokenizedCorpus
+    sequences: TokenSequences
+    chosen: RunSettings
+    report: Report
+
+
+@dataclass(frozen=True)
 class Preparation:
-    """One worker's way of getting models ready. Several workers never fit the same factors at a time."""
+    """One worker's way of getting models ready. Several workers never make the same thing at a time."""
 
     settings: Settings
     sessions: sessionmaker[Session]
@@ -50,6 +63,16 @@ class Preparation:
     def home(self) -> Path:
         """The data folder."""
         return self.settings.home.resolve()
+
+    @property
+    def leases(self) -> Leases:
+        """This worker's leases."""
+        return Leases(self.settings, self.sessions, self.worker)
+
+    @property
+    def wording(self) -> Wording:
+        """The lexical index and the duplicates of tokenised corpora."""
+        return Wording(self.home, self.leases, self.loaded)
 
     def read(self, name: str, chosen: RunSettings) -> tuple[Model, LanguageModel]:
         """Load a model, and put what it tells about itself on its row."""
@@ -74,13 +97,31 @@ class Preparation:
             row = session.get_one(Model, name)
             row.state, row.problem, row.remedy = state, problem, remedy
             if state != "preparing":
-                row.stage, row.preparer = "finished", None
+                row.stage = "finished"
 
     def ready(self, name: str, corpus: str, chosen: RunSettings, report: Report) -> Ready:
         """The model with sequences and factors for a corpus, made now where they are missing.
 
         Raises EngineError; an exception from `report` ends it with nothing half-written.
         """
+        ground = self.groundwork(name, corpus, chosen, report)
+        fitted = self._fitted(ground)
+        with self.sessions() as session:
+            documents = session.get_one(Corpus, corpus)
+        try:
+            factors = self.loaded.factors(self.home / fitted.path)
+            factors.check(ground.model)
+        except FactorsError as error:
+            raise FactorsError(error.problem, f"Fit them again: `influence model refit {name}`.") from error
+        return Ready(ground.model, ground.sequences, factors, ground.row, documents, ground.cut, fitted)
+
+    def worded(self, ready: Ready, report: Report) -> tuple[LexicalIndex, NDArray[np.int64]]:
+        """The lexical index and the groups of duplicates of its sequences, made now where they are missing."""
+        words = self.wording.index(ready.cut, ready.sequences, report)
+        return words, self.wording.groups(ready.cut, ready.sequences, report)
+
+    def groundwork(self, name: str, corpus: str, chosen: RunSettings, report: Report) -> Groundwork:
+        """The model, read, and the corpus, cut into its sequences: all that stands before fitting."""
         report(Progress("loading", 0, 1))
         row, model = self.read(name, chosen)
         report(Progress("loading", 1, 1))
@@ -94,54 +135,25 @@ class Preparation:
             row.begins_with,
             min(model.context_length or self.settings.sequence_tokens, self.settings.sequence_tokens),
         )
-        sequences = TokenSequences.read(self.home / cut.path)
-        fitted = self._fitted(row, model, cut, sequences, chosen, report)
-        with self.sessions() as session:
-            documents = session.get_one(Corpus, corpus)
-        try:
-            factors = self.loaded.factors(self.home / fitted.path)
-            factors.check(model)
-        except FactorsError as error:
-            raise FactorsError(error.problem, f"Fit them again: `influence model refit {name}`.") from error
-        return Ready(model, sequences, factors, row, documents, cut, fitted)
+        return Groundwork(row, model, cut, TokenSequences.read(self.home / cut.path), chosen, report)
 
-    def _fitted(
-        self,
-        row: Model,
-        model: LanguageModel,
-        cut: TokenizedCorpus,
-        sequences: TokenSequences,
-        chosen: RunSettings,
-        report: Report,
-    ) -> FactorSet:
-        while True:
-            found = self._find_factors(model, cut, chosen)
-            if found is not None:
-                return found
-            if self._lease(row.name):
-                break
-            # Another worker fits them; asking again costs less than fitting twice.
-            report(Progress("covariances", 0, len(sequences)))
-            time.sleep(WAIT_SECONDS)
-        try:
-            return self._fit(row, model, cut, sequences, chosen, report)
-        finally:
-            self._release(row.name)
+    def _fitted(self, ground: Groundwork) -> FactorSet:
+        return self.leases.once(
+            Model,
+            ground.row.name,
+            find=lambda: self._find_factors(ground),
+            make=lambda: self._fit(ground),
+            wait=lambda: ground.report(Progress("covariances", 0, len(ground.sequences))),
+        )
 
-    def _fit(
-        self,
-        row: Model,
-        model: LanguageModel,
-        cut: TokenizedCorpus,
-        sequences: TokenSequences,
-        chosen: RunSettings,
-        report: Report,
-    ) -> FactorSet:
+    def _fit(self, ground: Groundwork) -> FactorSet:
+        row, model, cut, chosen = ground.row, ground.model, ground.cut, ground.chosen
         config = translate.factor_config(chosen, self.settings)
-        clock = _Stages(both(report, ModelReport(self.sessions, row.name)))
-        factors = fit_factors(model, sequences, config, clock)
+        announce_fit(row.name, model, ground.sequences, config)
+        clock = Stages(both(ground.report, ModelReport(self.sessions, row.name)))
         key = _config_digest(chosen)
         folder = self.home / "factors" / row.name / f"{model.fingerprint[:12]}-{cut.id}-{key}"
+        factors = _fitted_from(folder.with_name(f"{folder.name}.checkpoint"), ground, config, clock)
         factors.save(folder)
         fitted = FactorSet(
             model=row.name,
@@ -157,39 +169,28 @@ class Preparation:
             session.add(fitted)
         return fitted
 
-    def _find_factors(self, model: LanguageModel, cut: TokenizedCorpus, chosen: RunSettings) -> FactorSet | None:
+    def _find_factors(self, ground: Groundwork) -> FactorSet | None:
         with self.sessions() as session:
             return session.scalar(
                 select(FactorSet).where(
-                    FactorSet.model_fingerprint == model.fingerprint,
-                    FactorSet.tokenized == cut.id,
-                    FactorSet.config_digest == _config_digest(chosen),
+                    FactorSet.model_fingerprint == ground.model.fingerprint,
+                    FactorSet.tokenized == ground.cut.id,
+                    FactorSet.config_digest == _config_digest(ground.chosen),
                 )
             )
 
-    def _lease(self, name: str) -> bool:
-        """Become the one who fits this model's factors, unless a living worker is at it."""
-        with writing(self.sessions) as session:
-            row = session.scalars(select(Model).where(Model.name == name).with_for_update()).one()
-            if row.preparer not in (None, self.worker) and _alive(session, row.preparer, self.settings):
-                return False
-            row.preparer = self.worker
-            return True
 
-    def _release(self, name: str) -> None:
-        with writing(self.sessions) as session:
-            row = session.get_one(Model, name)
-            if row.preparer == self.worker:
-                row.preparer = None
+def _fitted_from(checkpoint: Path, ground: Groundwork, config: FactorConfig, report: Report) -> Factors:
+    """The factors, from where an interrupted fit stood; from the beginning where that was other work, or is damaged."""
+    try:
+        return fit_factors(ground.model, ground.sequences, config, report, checkpoint)
+    except FactorsError:
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        return fit_factors(ground.model, ground.sequences, config, report, checkpoint)
 
 
 def _whole(session: Session, name: str) -> Model:
     return session.get_one(Model, name, options=[undefer(Model.tokenizer_json)])
-
-
-def _alive(session: Session, worker: str | None, settings: Settings) -> bool:
-    seen = session.scalar(select(Worker.seen_at).where(Worker.name == worker, Worker.stopped_at.is_(None)))
-    return seen is not None and seen > now() - timedelta(seconds=settings.heartbeat_lost_after)
 
 
 def _config_digest(chosen: RunSettings) -> str:
@@ -206,28 +207,3 @@ def _describe(row: Model, model: LanguageModel) -> None:
     row.tokenizer_json = None if tokenizer is None else tokenizer.backend_tokenizer.to_str()
     row.begins_with = model.bos_token_id
     row.begins_with_text = None if tokenizer is None else tokenizer.bos_token
-
-
-class _Stages:
-    """Passes reports on and keeps how long each stage took."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._seconds: dict[str, float] = {}
-        self._stage, self._since = "", time.monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.stage != self._stage:
-            self._close(progress.stage)
-        self._report(progress)
-
-    def _close(self, following: str) -> None:
-        moment = time.monotonic()
-        if self._stage:
-            self._seconds[self._stage] = self._seconds.get(self._stage, 0.0) + moment - self._since
-        self._stage, self._since = following, moment
-
-    def finished(self) -> dict[str, float]:
-        """Seconds by stage."""
-        self._close("")
-        return {stage: round(seconds, 3) for stage, seconds in self._seconds.items()}

@@ -20,7 +20,7 @@ from app.services.errors import Conflict
 from app.settings import Settings
 from app.worker.device import DeviceWork
 from app.worker.heartbeat import Heartbeat
-from engine.model.loading import resolve_device
+from engine.model.devices import resolve_device
 
 log = structlog.get_logger("influence.worker")
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import writing
-from app.models import Model, Run, ScanShard
+from app.models import Model, Run, ScanShard, StoredIndex
 from app.worker.stopping import Stopped
 from engine import Progress
 
@@ -18,6 +18,7 @@ STAGES = {
     "covariances": "fitting",
     "eigenvectors": "fitting",
     "eigenvalues": "fitting",
+    "indexing": "indexing",
     "gradients": "preparing",
     "scanning": "scanning",
     "rescoring": "rescoring",
@@ -133,12 +134,65 @@ class ModelReport:
             session.execute(told)
 
 
+@dataclass
+class IndexReport:
+    """The progress of making a gradient index, on its row if it was wished for."""
+
+    sessions: sessionmaker[Session]
+    model: str
+    corpus: str
+    config_digest: str
+    throttle: Throttle = field(default_factory=Throttle)
+
+    def __call__(self, progress: Progress) -> None:
+        if not self.throttle.passes(progress.stage, progress.done, progress.total):
+            return
+        mine = (StoredIndex.model == self.model) & (StoredIndex.corpus == self.corpus)
+        told = update(StoredIndex).where(mine, StoredIndex.config_digest == self.config_digest)
+        with writing(self.sessions) as session:
+            session.execute(told.values(stage=progress.stage, done=progress.done, total=progress.total))
+
+
+class Stages:
+    """Passes reports on and keeps how long each stage took."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._seconds: dict[str, float] = {}
+        self._stage, self._since = "", time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.stage != self._stage:
+            self._close(progress.stage)
+        self._report(progress)
+
+    def _close(self, following: str) -> None:
+        moment = time.monotonic()
+        if self._stage:
+            self._seconds[self._stage] = self._seconds.get(self._stage, 0.0) + moment - self._since
+        self._stage, self._since = following, moment
+
+    def finished(self) -> dict[str, float]:
+        """Seconds by stage."""
+        self._close("")
+        return {stage: round(seconds, 3) for stage, seconds in self._seconds.items()}
+
+
 def both(first: Report, second: Report) -> Report:
     """A report that is told to two."""
 
     def tell(progress: Progress) -> None:
         first(progress)
         second(progress)
+
+    return tell
+
+
+def renamed(stage: str, report: Report) -> Report:
+    """A report under one name, whatever the engine calls the steps."""
+
+    def tell(progress: Progress) -> None:
+        report(Progress(stage, progress.done, progress.total))
 
     return tell
 

@@ -1,11 +1,12 @@
 """The rows of a scan: claiming runs for it, planning its shards, ending it. No engine here."""
 
 from collections.abc import Iterable
+from collections.abc import Sequence as Series
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, sessionmaker, undefer
 
 from app.columns import now
 from app.database import writing
@@ -115,6 +116,14 @@ def wanted(sessions: sessionmaker[Session], scan_id: str) -> bool:
         return session.scalar(chosen) is not None
 
 
+def shards(session: Session, scan_id: str, *, with_payload: bool = False) -> Series[ScanShard]:
+    """The shards of a scan in their order."""
+    chosen = select(ScanShard).where(ScanShard.scan_id == scan_id).order_by(ScanShard.number)
+    if with_payload:
+        chosen = chosen.options(undefer(ScanShard.payload))
+    return session.scalars(chosen).all()
+
+
 def lay_out(session: Session, scan: Scan, size: int) -> int:
     """Cut the scan into shards of `size` sequences, once and for all; returns how many."""
     scan.shard_sequences = size
@@ -155,6 +164,6 @@ def _failure(problem: str, remedy: str) -> dict[str, Any]:
 
 
 def finish(session: Session, scan: Scan, seconds: dict[str, float]) -> None:
-    """Mark the scan done and let go of what its shards held; that they were done stays on record."""
-    scan.finished_at, scan.seconds = now(), seconds
+    """Mark the scan done and let go of what it and its shards held; that they were done stays on record."""
+    scan.finished_at, scan.seconds, scan.candidates = now(), seconds, None
     session.execute(update(ScanShard).where(ScanShard.scan_id == scan.id).values(payload=None))

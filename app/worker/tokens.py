@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -54,6 +55,10 @@ class TokenSequences(Series[Sequence]):
             values, ends = lists.values.to_numpy(), lists.offsets.to_numpy()
             for start, stop in pairwise(ends):
                 yield Sequence(values[start:stop].tolist())
+
+    def pick(self, places: NDArray[np.int32]) -> "TokenSequences":
+        """The sequences at these places, in their order."""
+        return TokenSequences(self._table.take(places))
 
     def place(self, number: int) -> tuple[int, int]:
         """The document a sequence was cut from, and at which of its tokens it begins."""

@@ -12,20 +12,24 @@ from numpy.typing import NDArray
 import app.models as rows
 from app.services.record import KeptSequence
 from app.services.run_settings import RunSettings
-from app.services.tokenizing import read
+from app.services.tokenizing import join, read
 from app.settings import Settings
 from app.worker.documents import Documents
 from app.worker.tokens import TokenSequences
-from engine import FactorConfig, Hit, Query, RelativeDamping, ScoreConfig, Summary
+from engine import FactorConfig, Hit, IndexConfig, Query, RelativeDamping, ScoreConfig, Summary
 
 QUANTILES = ("0.0001", "0.001", "0.01", "0.05", "0.25", "0.5", "0.75", "0.95", "0.99", "0.999", "0.9999")
-SPURIOUS_ABOVE = 2 / 3
 PACKAGES = ("influence-explorer", "torch", "transformers", "tokenizers", "datasets", "numpy", "dbos")
 
 
 def query(row: rows.Query) -> Query:
     """What the engine is asked."""
     return Query(prompt=row.prompt, completion=row.completion)
+
+
+def query_ids(row: rows.Query, tokenizer_json: str) -> list[int]:
+    """The query's tokens as the corpus is searched for them: without a beginning-of-sequence token."""
+    return read(tokenizer_json, join(row.prompt, row.completion), None).ids
 
 
 def factor_config(chosen: RunSettings, settings: Settings) -> FactorConfig:
@@ -44,8 +48,13 @@ def score_config(chosen: RunSettings, settings: Settings, keep: int) -> ScoreCon
     )
 
 
+def index_config(chosen: RunSettings, settings: Settings) -> IndexConfig:
+    """How a gradient index is made; what it packs away is the engine's choice."""
+    return IndexConfig(damping=RelativeDamping(chosen.relative_damping), batch_tokens=settings.batch_tokens)
+
+
 def summary(found: Summary) -> dict[str, Any]:
-    """The distribution of all scores as it is stored, in nats per unit of epsilon; empty end bins are left out."""
+    """The distribution of the scores as it is stored, in nats per unit of epsilon; empty end bins are left out."""
     from engine.maths.summary import EDGES
 
     filled = np.flatnonzero(found.counts)
@@ -83,7 +92,6 @@ class Texts:
         number, start = self._sequences.place(hit.index)
         document = self._documents[number]
         text, offsets = self._stretch(document.text, start, len(ids))
-        token = numbers(hit.token)
         return KeptSequence(
             sequence_id=hit.index,
             influence=hit.score,
@@ -93,10 +101,9 @@ class Texts:
             text=text,
             token_ids=np.asarray(ids, dtype=np.int32),
             offsets=offsets,
-            token=token,
+            token=numbers(hit.token),
             layer=numbers(hit.layer),
             matrix=numbers(hit.matrix),
-            flags=flags(token),
         )
 
     def glimpse(self, sequence_id: int) -> tuple[str, str]:
@@ -117,14 +124,6 @@ class Texts:
 def numbers(tensor: Any) -> NDArray[np.float32]:
     """A tensor of the engine as numpy."""
     return np.asarray(tensor.detach().cpu().numpy(), dtype=np.float32)
-
-
-def flags(token: NDArray[np.float32]) -> tuple[str, ...]:
-    """What is suspicious about a sequence: "spurious" when one or two tokens carry nearly everything."""
-    total = float(np.abs(token).sum())
-    if total > 0 and float(np.linalg.norm(token)) / total > SPURIOUS_ABOVE:
-        return ("spurious",)
-    return ()
 
 
 def versions() -> dict[str, str]:

@@ -14,13 +14,14 @@ class Ledger(TorchDispatchMode):
 
     Exact for what tensors hold; blind to what a kernel takes for itself while it runs, and to what the allocator
     keeps. It costs some microseconds an operation, so it is for probes. Views count once, with what they look at;
-    what was there before the block counts as nothing.
+    what was there before the block counts as nothing. `at_peak`: what the tensors took that were alive at the peak.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live = 0
         self.peak = 0
+        self.at_peak: tuple[int, ...] = ()
         self._known: dict[int, int] = {}
 
     def __torch_dispatch__(
@@ -32,7 +33,8 @@ class Ledger(TorchDispatchMode):
         for tensor in tree_iter(made):
             if isinstance(tensor, torch.Tensor) and _place(tensor) not in given:
                 self._enter(tensor.untyped_storage())
-        self.peak = max(self.peak, self.live)
+        if self.live > self.peak:
+            self.peak, self.at_peak = self.live, tuple(self._known.values())
         return made
 
     def _enter(self, storage: torch.UntypedStorage) -> None:

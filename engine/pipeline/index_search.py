@@ -48,16 +48,21 @@ def search(
     index.check(model, factors)
     if count < 1:
         raise QueryError(f"count={count} names no sequence.", "Give 1 or more.")
-    prepared = Whitening(model, factors, index.manifest.config.damping).factored_queries(queries, progress or silent)
-    heaviest = _Heaviest(len(queries), count)
+    whitening = Whitening(model, factors, index.manifest.config.damping)
+    return look_up(index, whitening.factored_queries(queries, progress or silent), count)
+
+
+def look_up(index: GradientIndex, queries: Mapping[str, Factored], count: int) -> tuple[Candidates, ...]:
+    """The same for queries that are whitened and factored already: one reading of the index for all of them."""
+    heaviest = _Heaviest(_number(queries), count)
     for shard in index.read():
-        heaviest.add(shard.header.first, shard_influences(shard, prepared, index.manifest.config.bits))
+        heaviest.add(shard.header.first, shard_influences(shard, queries, index.manifest.config.bits))
     return heaviest.candidates()
 
 
 def shard_influences(shard: Shard, queries: Mapping[str, Factored], bits: Bits) -> Float[Tensor, "sequence query"]:
     """Approximate influences of the sequences of a shard, summed over modules."""
-    (count,) = {len(query) for query in queries.values()}
+    count = _number(queries)
     total = torch.zeros(shard.header.sequences, count)
     for name, query in queries.items():
         module = shard.modules[name]
@@ -67,6 +72,11 @@ def shard_influences(shard: Shard, queries: Mapping[str, Factored], bits: Bits) 
             part = slice(start, start + rows)
             total.index_add_(0, owners[part], _component_influences(module, part, query, bits).to(total))
     return total
+
+
+def _number(queries: Mapping[str, Factored]) -> int:
+    (number,) = {len(query) for query in queries.values()}
+    return number
 
 
 def _component_influences(

@@ -106,39 +106,26 @@ def _grown(
     progress: ProgressCallback,
 ) -> IndexManifest:
     """The manifest once a shard is there for every sequence, with recall as it was."""
-    stream = iter(corpus)
-    done, fingerprint = _agreeing(folder, manifest, stream, len(corpus))
-    if done == len(corpus):
-        return replace(manifest, sequences=done)
-    probes = whitening.queries(manifest.probes, progress) if manifest.probes else {}
-    source = IndexPass(model, whitening, config, probes)
-    while part := list(islice(stream, config.shard_sequences)):
-        contents = ShardContents(source, len(part), manifest.density)
-        source.run(part, contents.add, "indexing", _shifted(progress, done, len(corpus)))
-        after = _rolling(fingerprint, part)
-        header = ShardHeader(manifest.identity, done, len(part), fingerprint, after)
-        write_shard(folder / SHARDS, Shard(header, contents.modules(), contents.probe_hits(done)))
-        done, fingerprint = header.end, after
+    source: IndexPass | None = None
+    stream, present = iter(corpus), shards_present(folder / SHARDS)
+    done, fingerprint, total = 0, "", len(corpus)
+    if total < max(manifest.sequences, *present, 0):
+        raise CorpusError(f"The index holds {manifest.sequences} sequences, the corpus only {total}.", _OTHER_CORPUS)
+    while done < total:
+        if done in present:
+            header = _agreeing(checked_header(folder, manifest, done), fingerprint, stream)
+        else:
+            end = min([done + config.shard_sequences, total, *(first for first in present if first > done)])
+            if source is None:
+                probes = whitening.queries(manifest.probes, progress) if manifest.probes else {}
+                source = IndexPass(model, whitening, config, probes)
+            part = list(islice(stream, end - done))
+            header = ShardHeader(manifest.identity, done, len(part), fingerprint, _rolling(fingerprint, part))
+            contents = ShardContents(source, len(part), manifest.density)
+            source.run(part, contents.add, "indexing", _shifted(progress, done, total))
+            write_shard(folder / SHARDS, Shard(header, contents.modules(), contents.probe_hits(done)))
+        done, fingerprint = header.end, header.after
     return replace(manifest, sequences=done)
-
-
-def _agreeing(folder: Path, manifest: IndexManifest, stream: Iterator[Sequence], total: int) -> tuple[int, str]:
-    """How many sequences are indexed already, and their fingerprint; they are taken off the stream.
-
-    Raises: CorpusError when the corpus does not begin with them.
-    """
-    remedy = "Give the corpus the index was built for, longer if need be, or build another index in another folder."
-    done, fingerprint = 0, ""
-    for header in present_shards(folder, manifest):
-        if header.end > total:
-            raise CorpusError(f"The index holds {header.end} sequences or more, the corpus only {total}.", remedy)
-        fingerprint = _rolling(fingerprint, islice(stream, header.sequences))
-        if fingerprint != header.after:
-            raise CorpusError(
-                f"Of the corpus, sequences {header.first} to {header.end - 1} are not those in the index.", remedy
-            )
-        done = header.end
-    return done, fingerprint
 
 
 def _rolling(before: str, sequences: Iterable[Sequence]) -> str:

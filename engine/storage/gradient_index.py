@@ -12,7 +12,7 @@ from engine.errors import FactorsError
 from engine.model.fingerprint import settings_fingerprint
 from engine.model.language_model import LanguageModel
 from engine.storage.factors import Factors
-from engine.storage.gradient_shard import Shard, ShardHeader, read_header, read_shard, shard_path
+from engine.storage.gradient_shard import REMEDY, Shard, ShardHeader, read_header, read_shard, shard_path
 from engine.terms import AbsoluteDamping, ByteBudget, FixedRank, IndexConfig, Query, RelativeDamping
 
 KIND = "gradient index"
@@ -190,27 +190,16 @@ def finished_shards(folder: Path, manifest: IndexManifest) -> Iterator[ShardHead
     """
     first = 0
     while first < manifest.sequences:
-        header = _header(folder, manifest, first)
+        header = checked_header(folder, manifest, first)
         yield header
         first = header.end
 
 
-def present_shards(folder: Path, manifest: IndexManifest) -> Iterator[ShardHeader]:
-    """The same, and those that interrupted building left after them."""
-    first = 0
-    for header in finished_shards(folder, manifest):
-        yield header
-        first = header.end
-    while shard_path(folder / SHARDS, first).exists():
-        header = _header(folder, manifest, first)
-        yield header
-        first = header.end
-
-
-def _header(folder: Path, manifest: IndexManifest, first: int) -> ShardHeader:
+def checked_header(folder: Path, manifest: IndexManifest, first: int) -> ShardHeader:
+    """The header of the shard that begins at that corpus index. Raises: as `finished_shards`."""
     header = read_header(folder / SHARDS, first)
     if header.identity != manifest.identity or header.first != first or header.sequences < 1:
-        raise FactorsError(f"{shard_path(folder / SHARDS, first)} belongs to another index.", _AGAIN)
+        raise FactorsError(f"{shard_path(folder / SHARDS, first)} belongs to another index.", REMEDY)
     return header
 
 

@@ -78,6 +78,11 @@ def shard_path(folder: Path, first: int) -> Path:
     return folder / f"{first:012d}.safetensors"
 
 
+def shards_present(folder: Path) -> tuple[int, ...]:
+    """The corpus indices at which shards begin, ascending."""
+    return tuple(sorted(int(path.stem) for path in folder.glob("*.safetensors")))
+
+
 def write_shard(folder: Path, shard: Shard) -> None:
     """Write beside the target under a `.part` name, flush, then rename: a shard is there whole or not at all."""
     tensors = {f"{_PROBES}:{field}": getattr(shard.probes, field) for field in ProbeHits.__dataclass_fields__}

@@ -35,11 +35,18 @@ const read = async (address) => {
 };
 
 // While a model is being prepared its card shows how far it is; when that ends the page is read again.
-const cards = new Map([...document.querySelectorAll("[data-preparing]")].map((card) => [card.dataset.preparing, card]));
+const named = (attribute) => new Map([...document.querySelectorAll(`[data-${attribute}]`)].map((card) => [card.dataset[attribute], card]));
+const cards = named("preparing");
+const indexes = named("indexing");
 const words = JSON.parse(document.getElementById("stages").textContent);
 
 function prepared(model) {
-  const card = cards.get(model.name);
+  shown(cards.get(model.name), model);
+  for (const index of model.indexes) shown(indexes.get(`${model.name} ${index.corpus}`), index);
+}
+
+// A model or an index on its card.
+function shown(card, model) {
   if (!card) return;
   if (model.state !== card.dataset.state) {
     location.reload();
@@ -75,12 +82,12 @@ async function renew() {
   const waiting = document.querySelectorAll("[data-waits]");
   if (waiting.length) await follow(waiting);
   const missing = document.querySelector("[data-no-worker]");
-  if (!cards.size && !missing) return;
+  if (!cards.size && !indexes.size && !missing) return;
   const status = await read("/api/v1/status");
   status.models.forEach(prepared);
   if (status.workers.some((worker) => worker.alive)) missing?.remove();
 }
 
-if (cards.size || document.querySelector("[data-waits], [data-no-worker]")) {
+if (cards.size || indexes.size || document.querySelector("[data-waits], [data-no-worker]")) {
   setInterval(() => document.hidden || renew().catch(() => {}), 2500);
 }

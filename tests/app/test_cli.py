@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
+from typer.testing import CliRunner
 
+from app.cli import cli
+from app.cli.asking import told
 from app.services import catalog, queries
 from app.settings import Settings
 from tests.app.processes import command, environment, started, wait_for
@@ -63,12 +66,41 @@ def test_a_query_without_a_server_prints_the_body_of_the_api_with_its_influences
     assert rows["positive"][0]["document"] in told.stdout
 
 
+def test_the_scope_of_a_query_and_the_index_behind_it_are_told(
+    home: Settings, tmp_path: Path, tiny: Path, open_sessions: Open
+) -> None:
+    _fill(home, tmp_path, tiny)
+    wished = influence(home, "index", "tiny", "towns")
+    assert wished.returncode == 0
+    assert wished.stdout == "The index of tiny over towns will be made by the next free worker.\n"
+    assert "No worker is alive" in wished.stderr
+    sessions = open_sessions(home)
+    asked = ("query", "--model", "tiny", "--corpus", "towns", "--prompt", PROMPT, "--completion", COMPLETION)
+    found = influence(home, *asked, "--scope", "indexed", "--json")
+    assert found.returncode == 0, found.stderr
+    body = json.loads(found.stdout)
+    assert f"({body['id']}, indexed)" in told(body)
+    with sessions() as session:
+        assert queries.get(session, body["id"]).scope == "indexed"
+    listed = influence(home, "model", "list").stdout
+    assert "index of towns  0." in listed
+    assert "30 sequences, recall not measured" in listed
+
+
+def test_a_scope_that_is_none_is_refused_with_those_there_are() -> None:
+    asked = ["query", "--model", "m", "--corpus", "c", "--prompt", "a", "--completion", "b", "--scope", "some"]
+    found = CliRunner().invoke(cli, asked)
+    assert found.exit_code == 2
+    assert all(f"'{scope}'" in found.stderr for scope in ("some", "everything", "lexical", "indexed"))
+
+
 BAD = [
     (("query", "--model", "nobody", "--corpus", "c", "--prompt", "a", "--completion", "b"), "no corpus named 'c'"),
     (("query", "--model", "nobody", "--corpus", "c", "--prompt", "", "--completion", "b"), "The prompt is empty"),
     (("corpus", "add", "towns", "/no/such/file.jsonl"), "There is no file"),
     (("model", "add", "tiny", "/no/such/folder"), "no folder '/no/such/folder'"),
     (("model", "refit", "nobody"), "no model named 'nobody'"),
+    (("index", "nobody", "towns"), "no model named 'nobody'"),
 ]
 
 

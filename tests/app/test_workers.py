@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import migrate, session_factory
 from app.jobs.client import JobsClient
-from app.models import Run, Scan, ScanShard
+from app.models import Run, Scan, ScanShard, StoredIndex
 from app.services import catalog, queries
 from app.settings import Settings
 from tests.app.processes import kill, started, wait_for
@@ -94,6 +94,34 @@ def test_a_worker_killed_in_the_middle_of_a_scan_goes_on_where_it_was(
     assert {number: after[number] for number in before} == before
     assert sorted(after) == list(range(DOCUMENTS // SHARD))
     assert _ranking(world, run) == uninterrupted
+
+
+def test_a_worker_killed_in_the_middle_of_an_indexed_answer_goes_on_where_it_was(
+    tmp_path: Path, deploy: Deploy, uninterrupted: dict[str, list[tuple[int, float]]]
+) -> None:
+    """With so many kept of so few sequences every one is a candidate, so the ranking is that of everything."""
+    settings = quick_settings(tmp_path / "home", None, shard_sequences=SHARD)
+    world = deploy(settings)
+    [run] = world.ask(keep=20, scope="indexed")
+    with started(settings, "worker") as worker:
+        wait_for("five shards", lambda: len(_finished(world)) >= 5)
+        kill(worker)
+    before, index = _finished(world), _index(world)
+    assert 5 <= len(before) < DOCUMENTS // SHARD
+    with started(settings, "worker"):
+        wait_for("the answer", lambda: world.run(run).state == "done")
+    after = _finished(world)
+    assert {number: after[number] for number in before} == before
+    assert _index(world) == index
+    assert world.run(run).sequences_scanned == DOCUMENTS
+    assert _ranking(world, run) == uninterrupted
+
+
+def _index(world: World) -> tuple[str, datetime]:
+    """The index that was made, and when."""
+    with world.sessions() as session:
+        found = session.scalars(select(StoredIndex)).one()
+    return found.fingerprint or "", found.created_at
 
 
 def test_two_workers_share_a_scan_and_one_finishes_when_the_other_dies(

@@ -6,14 +6,14 @@ float32's precision once stored, as the engine's do.
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from sqlalchemy.orm import Session
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from app.models import Corpus, Model, Query, Run, TokenizedCorpus, Worker
+from app.models import Corpus, Model, Query, Run, StoredIndex, TokenizedCorpus, Worker
 from app.services import identity, results
 from app.services.record import Answer, KeptSequence, Made
 from app.services.run_settings import RunSettings
@@ -55,6 +55,7 @@ class Asked:
     states: dict[str, str] = field(default_factory=lambda: dict.fromkeys(LAYERS, "done"))
     keep: int = 60
     title: str | None = None
+    scope: str = "everything"
 
 
 GALLERY = [
@@ -76,6 +77,15 @@ UNFINISHED = [
     Asked("The second ruler of Fenmoor was", "Kelzor", None, None, {"small": "failed", "large": "done"}),
     Asked("Nobody waits for", "this", None, None, {"medium": "cancelled"}),
 ]
+SCOPED = [
+    Asked("The first ruler of Rosthaar was", "Kelmar", states={"small": "done", "large": "done"}, scope="lexical"),
+    Asked("The first ruler of Rosthaar was", "Kelmar", states={"large": "done"}, scope="indexed"),
+    Asked("The longest river in Kelyarben is", "Clamar", states={"small": "done"}, scope="indexed"),
+    Asked("El primer rey de Fenmoor fue", "Velm", states={"small": "done"}, scope="lexical"),
+]
+NEGATIVE = {"queries": 23, "k": 10, "first": 50, "mean": 0.913, "least": 0.6}
+RECALL = {"queries": 23, "k": 10, "first": 50, "mean": 0.971, "least": 0.8}
+CANDIDATES = {"lexical": 1_203, "indexed": 396}
 
 
 def pieces(text: str) -> list[tuple[int, int]]:
@@ -127,8 +137,23 @@ def kept(number: int, size: float, layers: int, seed: int) -> KeptSequence:
         token=cells.sum(axis=0).astype(np.float32),
         layer=cells.sum(axis=1).astype(np.float32),
         matrix=matrix,
-        flags=("spurious",) if number % 17 == 5 else (),
+        overlap=float(chance.random()),
     )
+
+
+def flagged(listed: list[KeptSequence]) -> list[KeptSequence]:
+    """A list with some flags of each kind; a duplicate names a rank above it."""
+    found = []
+    for rank, one in enumerate(listed, start=1):
+        repeats = rank - 2 if rank % 9 == 4 else None
+        marks = {
+            "spurious": one.sequence_id % 17 == 5,
+            "duplicate": repeats is not None,
+            "lexical overlap": (one.overlap or 0.0) >= 0.5,
+        }
+        flags = tuple(name for name, holds in marks.items() if holds)
+        found.append(replace(one, flags=flags, duplicate_of=repeats))
+    return found
 
 
 def ranking(seed: int, model: str, sign: int, many: int) -> list[KeptSequence]:
@@ -139,10 +164,11 @@ def ranking(seed: int, model: str, sign: int, many: int) -> list[KeptSequence]:
     top = order[: many + 10]
     random.Random(f"{seed} {model} {sign}").shuffle(top)
     top.sort(key=lambda number: order.index(number) // 4)
-    return [
+    listed = [
         kept(number, sign * N * 1.05 * (place + 1) ** -0.9, LAYERS[model], seed)
         for place, number in enumerate(top[:many])
     ]
+    return flagged(listed)
 
 
 def summary() -> dict[str, object]:
@@ -199,6 +225,7 @@ def add_catalog(session: Session, *, alive: bool = True, state: str = "ready") -
             sequences=N,
             tokens=221_904,
             fingerprint="c0de" * 16,
+            duplicates=96,
         )
     )
     for place, (name, layers) in enumerate(LAYERS.items()):
@@ -226,14 +253,32 @@ def add_catalog(session: Session, *, alive: bool = True, state: str = "ready") -
                 created_at=moment + timedelta(minutes=place),
             )
         )
+    if state == "ready":
+        session.flush()
+        add_indexes(session)
     seen = datetime.now(UTC) - timedelta(seconds=2 if alive else 9_000)
     session.add(Worker(name="desk-cpu", device="cpu", host="desk", pid=1, busy=False, seen_at=seen))
     session.commit()
 
 
+def add_indexes(session: Session) -> None:
+    """An index that is there and was measured, and one that is being made."""
+    chosen = {"corpus": "demo", "config_digest": identity.index_digest(RunSettings())}
+    made = {
+        "sequences": N,
+        "bytes": 34_500_000,
+        "recall": RECALL,
+        "negative_recall": NEGATIVE,
+        "fingerprint": "1de8" * 16,
+        "path": "indexes/large",
+    }
+    session.add(StoredIndex(model="large", state="ready", stage="finished", **made, **chosen))
+    session.add(StoredIndex(model="small", state="preparing", stage="indexing", done=1_000, total=N, **chosen))
+
+
 def add_query(session: Session, asked: Asked, *, curated: bool = False, age: int = 0) -> str:
     """A query with its runs in the states asked for; the done ones are recorded as a worker does."""
-    key = identity.query_id(asked.prompt, asked.completion, "demo", "everything", asked.keep)
+    key = identity.query_id(asked.prompt, asked.completion, "demo", asked.scope, asked.keep)
     settings = RunSettings()
     moment = datetime(2026, 1, 3, tzinfo=UTC) - timedelta(minutes=age)
     session.add(
@@ -246,6 +291,7 @@ def add_query(session: Session, asked: Asked, *, curated: bool = False, age: int
             prompt=asked.prompt,
             completion=asked.completion,
             corpus="demo",
+            scope=asked.scope,
             keep=asked.keep,
             created_at=moment,
         )
@@ -264,11 +310,34 @@ def add_query(session: Session, asked: Asked, *, curated: bool = False, age: int
         session.add(run)
         session.commit()
         if state == "done":
-            results.record(session, answer(run.id, model, seed=len(asked.prompt), keep=asked.keep))
+            made = answer(run.id, model, seed=len(asked.prompt), keep=asked.keep)
+            results.record(session, made if asked.scope == "everything" else scoped(session, run, made, asked))
         else:
             unfinished(run, state)
             session.commit()
     return key
+
+
+def scoped(session: Session, run: Run, made: Answer, asked: Asked) -> Answer:
+    """The answer when only candidates were scored: every fifth sequence of its lists is none."""
+    lists = [[one for rank, one in enumerate(listed) if rank % 5 != 4] for listed in (made.positive, made.negative)]
+    scanned = CANDIDATES[asked.scope]
+    others = list(range(2_000, 2_000 + scanned))
+    places = sorted([one.sequence_id for listed in lists for one in listed] + others)[:scanned]
+    selection = {"candidates": scanned, "limit": 10_000}
+    if asked.scope == "indexed":
+        measured = RECALL if asked.completion == "Kelmar" else None
+        selection = {"candidates": scanned, "limit": 240, "index_fingerprint": "1de8" * 16, "recall": measured}
+        selection["negative_recall"] = NEGATIVE if measured else None
+    run.candidates, run.selection = np.array(places, dtype=np.int32), selection
+    session.commit()
+    return replace(
+        made,
+        positive=lists[0],
+        negative=lists[1],
+        summary=None if asked.scope == "indexed" else {**made.summary, "sequences": scanned},
+        made=replace(made.made, sequences_scanned=scanned),
+    )
 
 
 def unfinished(run: Run, state: str) -> None:
@@ -327,4 +396,7 @@ def fill(session: Session) -> dict[str, str]:
     others = ["script", "rtl", "long", "running", "failed", "cancelled"]
     for place, (name, asked) in enumerate(zip(others, AWKWARD + UNFINISHED, strict=True)):
         ids[name] = add_query(session, asked, age=20 - place)
+    scoped_names = ["lexical", "indexed", "unmeasured", "unknown"]
+    for place, (name, asked) in enumerate(zip(scoped_names, SCOPED, strict=True)):
+        ids[name] = add_query(session, asked, age=100 - place)
     return ids

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse
 
 from app.services import comparison, queries
 from app.services.shapes import ComparedRun, Comparison, Sign
-from app.web import charts
+from app.web import charts, words
 from app.web.api.runs import run_ids
 from app.web.context import Column, ComparePage, JoinedRow, Pair, Tab
 from app.web.deps import DbSession
@@ -67,7 +67,8 @@ def _joined(found: Comparison) -> tuple[JoinedRow, ...]:
 
 
 def _page(found: Comparison, runs: str, show: int) -> ComparePage:
-    names = {run.run: run.model for run in found.runs}
+    scopes = {run.scope for run in found.runs}
+    names = {run.run: run.model if len(scopes) == 1 else f"{run.model}, {words.scope(run.scope)}" for run in found.runs}
 
     def tab(name: str, *, current: bool, sign: str = found.sign, rows: int = show) -> Tab:
         kept = {"sign": sign if sign != "positive" else None, "show": rows if rows != 10 else None}
@@ -82,6 +83,7 @@ def _page(found: Comparison, runs: str, show: int) -> ComparePage:
             tab("Negative", current=found.sign == "negative", sign="negative"),
         ),
         columns=_columns(found, show),
+        same_scope=len(scopes) == 1,
         joined=_joined(found),
         pairs=tuple(Pair(names[a.runs[0]], names[a.runs[1]], a) for a in found.agreements),
         same_question=len({(run.prompt, run.completion) for run in found.runs}) == 1,

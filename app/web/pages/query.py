@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse
 
-from app.services import catalog, queries, results
+from app.services import catalog, coverage, queries, results
 from app.services.errors import Conflict, NotFound
 from app.services.shapes import ModelView, QueryView, RunDetail, RunView, Sign
 from app.web import charts, words
 from app.web.context import ListView, ModelChip, Pager, QueryPage, Tab
 from app.web.deps import DbSession, JobsDep
-from app.web.exports import influences_csv
+from app.web.exports import influences_csv, influences_parquet
 from app.web.rendering import render
 from app.web.views import address, list_rows, profile_view, query_path
 
@@ -104,8 +104,9 @@ def _listing(session: Session, run: RunView, choices: Choices) -> ListView:
     )
     rows = list_rows(page.rows, page.layers, choices.query_id, run.id, by_list=choices.colour == "list")
     csv = address(f"{query_path(choices.query_id)}/influences.csv", run=run.id, sign=choices.sign)
+    parquet = address(f"{query_path(choices.query_id)}/influences.parquet", run=run.id, sign=choices.sign)
     json = address(f"/api/v1/runs/{run.id}/influences", sign=choices.sign, offset=offset, limit=PAGE)
-    return ListView(page, rows, pager, colours, csv, json)
+    return ListView(page, rows, pager, colours, csv, parquet, json)
 
 
 def _compare_url(query: QueryView) -> str | None:
@@ -156,6 +157,13 @@ def query_csv(query_id: str, session: DbSession, run: str, sign: Sign = "positiv
     return influences_csv(results.influences(session, run, sign, 0, 500))
 
 
+@router.get("/{query_id}/influences.parquet")
+def query_parquet(query_id: str, session: DbSession, run: str, sign: Sign = "positive") -> Response:
+    """The same rows with every token's and layer's influence, as Parquet."""
+    choose_known(queries.get(session, query_id), run)
+    return influences_parquet(results.influences(session, run, sign, 0, 500))
+
+
 def choose_known(query: QueryView, run_id: str | None) -> RunView:
     """The query's run of that id."""
     for run in query.runs:
@@ -188,6 +196,13 @@ def show_query(
 def _back(query: QueryView, run: str | None) -> Response:
     named = next((item.model for item in query.runs if item.id == run), None)
     return RedirectResponse(address(query_path(query.id), model=named), status_code=303)
+
+
+@router.post("/{query_id}/everything")
+def ask_everything(query_id: str, session: DbSession, jobs: JobsDep, run: str) -> Response:
+    """Asks a run's question once more with every sequence scored, and goes to that query."""
+    asked = coverage.ask_for_everything(session, jobs, query_id, run)
+    return RedirectResponse(asked.url, status_code=303)
 
 
 @router.post("/{query_id}/cancel")

@@ -78,6 +78,7 @@ def _page(session: Session, query: QueryView, run: RunView, sequence_id: int) ->
         concentration=concentration(detail.token_influences),
         previous=neighbour(detail.previous_sequence_id),
         next=neighbour(detail.next_sequence_id),
+        duplicate=neighbour(detail.duplicate_sequence_id),
         back=address(query_path(query.id), model=run.model, sign=detail.sign),
         others=_others(session, query, run, sequence_id),
     )

@@ -33,8 +33,9 @@ def test_asking_twice_makes_one_job(jobs: JobsClient, look: DBOSClient) -> None:
     for _ in range(2):
         jobs.enqueue_run("abc-def")
         jobs.enqueue_preparation("tiny")
+        jobs.enqueue_index("tiny", "towns")
     found = {one.workflow_id: one for one in look.list_workflows()}
-    assert set(found) == {"abc-def", "prepare:tiny.1"}
+    assert set(found) == {"abc-def", "prepare:tiny.1", "index:tiny:towns.1"}
     assert found["abc-def"].name == names.RUN
     assert found["abc-def"].queue_name == names.DEVICE_QUEUE
     assert found["abc-def"].app_version == names.VERSION

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.columns import now
@@ -13,7 +13,7 @@ from app.jobs import names
 from app.jobs.board import Job
 from app.jobs.client import NullJobs
 from app.jobs.sweep import MOST_RESCUES, Sweep
-from app.models import Model, Run, Scan, Worker
+from app.models import Model, Run, Scan, StoredIndex, Worker
 from app.services.run_settings import RunSettings
 from app.settings import Settings
 from tests.app.rows import add_catalog, form, submit
@@ -65,6 +65,7 @@ def _old(sessions: sessionmaker[Session]) -> None:
     with writing(sessions) as session:
         session.execute(update(Run).values(queued_at=long_ago))
         session.execute(update(Model).values(created_at=long_ago))
+        session.execute(update(StoredIndex).values(created_at=long_ago))
 
 
 def test_jobs_of_the_dead_go_back_and_those_of_the_living_stay(
@@ -151,3 +152,42 @@ def test_a_model_that_waits_without_a_job_gets_one_and_one_whose_job_died_fails(
         assert row.state == "failed"
         assert row.remedy is not None
         assert "influence model refit large" in row.remedy
+
+
+def _wished(sessions: sessionmaker[Session], state: str) -> str:
+    with writing(sessions) as session:
+        session.add(StoredIndex(model="small", corpus="towns", config_digest="d", state=state))
+    _old(sessions)
+    return names.index_workflow("small", "towns", 1)
+
+
+@pytest.mark.parametrize("state", ["waiting", "preparing"])
+def test_an_index_that_was_wished_for_but_never_enqueued_is(
+    settings: Settings, world: sessionmaker[Session], jobs: NullJobs, state: str
+) -> None:
+    _wished(world, state)
+    Sweep(settings, world, HandMadeBoard(), jobs).indexes()  # type: ignore[arg-type]
+    assert jobs.asked == [("index", "small towns", 1)]
+
+
+def test_an_index_whose_job_waits_or_that_is_there_is_left_alone(
+    settings: Settings, world: sessionmaker[Session], jobs: NullJobs
+) -> None:
+    waiting = job(_wished(world, "waiting"), "ENQUEUED", kind=names.INDEX)
+    Sweep(settings, world, HandMadeBoard(waiting), jobs).indexes()  # type: ignore[arg-type]
+    with writing(world) as session:
+        session.execute(update(StoredIndex).values(state="ready"))
+    Sweep(settings, world, HandMadeBoard(), jobs).indexes()  # type: ignore[arg-type]
+    assert jobs.asked == []
+
+
+def test_an_index_that_killed_its_workers_fails_with_a_remedy(
+    settings: Settings, world: sessionmaker[Session], jobs: NullJobs
+) -> None:
+    dead = job(_wished(world, "preparing"), "CANCELLED", kind=names.INDEX)
+    Sweep(settings, world, HandMadeBoard(dead), jobs).indexes()  # type: ignore[arg-type]
+    with world() as session:
+        row = session.scalars(select(StoredIndex)).one()
+    assert row.state == "failed"
+    assert "died" in (row.problem or "")
+    assert "`influence index small towns`" in (row.remedy or "")

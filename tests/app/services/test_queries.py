@@ -40,7 +40,9 @@ def test_a_form_that_adds_a_model_adds_a_run_to_the_same_query(sessions: session
 
 
 @pytest.mark.parametrize(
-    "changed", [{"prompt": "Another"}, {"completion": "closed"}, {"keep": 6}], ids=["prompt", "completion", "keep"]
+    "changed",
+    [{"prompt": "Another"}, {"completion": "closed"}, {"keep": 6}, {"scope": "lexical"}, {"scope": "indexed"}],
+    ids=["prompt", "completion", "keep", "lexical", "indexed"],
 )
 def test_another_question_has_another_address(sessions: sessionmaker[Session], changed: dict[str, object]) -> None:
     with sessions() as session:

@@ -101,6 +101,27 @@ def test_provenance_gives_the_command_that_computes_the_run_again(sessions: sess
     )
 
 
+@pytest.mark.parametrize("scope", ["lexical", "indexed"])
+def test_the_command_names_the_scope(sessions: sessionmaker[Session], scope: str) -> None:
+    add_catalog(sessions)
+    [run] = submit(sessions, form(scope=scope))
+    with sessions() as session:
+        provenance = results.run(session, run).provenance
+    assert provenance.scope == scope
+    assert provenance.command.endswith(f" --keep 5 --scope {scope}")
+
+
+def test_a_repetition_leads_to_the_sequence_it_repeats(sessions: sessionmaker[Session]) -> None:
+    add_catalog(sessions)
+    [run] = submit(sessions)
+    repeats = replace(kept(3, 6.0), flags=("duplicate",), duplicate_of=1, overlap=0.25)
+    with sessions() as session:
+        results.record(session, replace(answer(run, {}), positive=[kept(7, 9.0), repeats]))
+        found, first = results.influence(session, run, 3), results.influence(session, run, 7)
+    assert (found.flags, found.duplicate_of, found.duplicate_sequence_id, found.overlap) == (["duplicate"], 1, 7, 0.25)
+    assert (first.flags, first.duplicate_of, first.duplicate_sequence_id, first.overlap) == ([], None, None, None)
+
+
 def test_recording_twice_changes_nothing(sessions: sessionmaker[Session], run: str) -> None:
     with sessions() as session:
         assert not results.record(session, answer(run, {1: 1.0}))

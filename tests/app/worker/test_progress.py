@@ -1,6 +1,5 @@
 """Progress: few writes, honest remaining time, and the place where a cancellation is noticed."""
 
-import numpy as np
 import pytest
 from sqlalchemy import update
 
@@ -8,7 +7,6 @@ from app.database import writing
 from app.models import Run
 from app.worker.progress import EVERY_SECONDS, Pace, ScanReport, Throttle, shifted
 from app.worker.stopping import Stopped
-from app.worker.translate import flags
 from engine import Progress
 from tests.app.worker.world import World
 
@@ -72,11 +70,3 @@ def test_parts_of_a_stage_are_told_as_one() -> None:
     told: list[Progress] = []
     shifted(told.append, 10, 30)(Progress("rescoring", 5, 10))
     assert told == [Progress("rescoring", 15, 30)]
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"),
-    [([1.0, 1.0, 1.0, -1.0], ()), ([5.0, 0.1, 0.1], ("spurious",)), ([0.0, 0.0], ()), ([2.0, 2.0], ("spurious",))],
-)
-def test_a_sequence_carried_by_one_or_two_tokens_is_flagged(token: list[float], expected: tuple[str, ...]) -> None:
-    assert flags(np.array(token, dtype=np.float32)) == expected

@@ -348,7 +348,7 @@ def test_an_error_nobody_foresaw_is_told_and_the_worker_lives_on(world: World, m
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.worker.scanning.score", break_down)
+        patch.setattr("app.worker.reach.score", break_down)
         [run] = world.ask()
         world.answer(run)
     _assert_failed(world, run, "ZeroDivisionError: a bug", "Try again")
@@ -361,7 +361,7 @@ def test_running_out_of_memory_says_what_to_lower(world: World, monkeypatch: pyt
     def exhaust(*_: object, **__: object) -> None:
         raise MemoryError("300 GB")
 
-    monkeypatch.setattr("app.worker.scanning.score", exhaust)
+    monkeypatch.setattr("app.worker.reach.score", exhaust)
     [run] = world.ask()
     world.answer(run)
     _assert_failed(world, run, "ran out of memory", "INFLUENCE_BATCH_TOKENS")
@@ -388,3 +388,41 @@ def test_documents_can_be_ranked_for_many_queries_without_storing_anything(world
     assert len(second) == 5
     with world.sessions() as session:
         assert list(session.scalars(select(Run))) == []
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_fit_that_was_cut_off_is_gone_on_with_or_begun_anew_where_what_is_left_of_it_is_damaged(
+    new_world: Callable[..., World], tiny: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    from app.worker.progress import ModelReport
+    from engine import Progress
+
+    monkeypatch.setattr("engine.storage.checkpoint.LEAST_SECONDS", 0.0)
+    monkeypatch.setattr("engine.storage.checkpoint.WRITING_SHARE", 1e9)
+    made = new_world(batch_tokens=200)
+    made.corpus()
+    made.model("tiny", tiny)
+    told = ModelReport.__call__
+
+    def cut_off(report: ModelReport, progress: Progress) -> None:
+        told(report, progress)
+        if progress.stage == "eigenvalues" and progress.done > 20:
+            raise MemoryError("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelReport, "__call__", cut_off)
+        made.work.prepare("tiny")
+    left = [file for file in (made.home / "factors").rglob("*.safetensors") if ".checkpoint" in str(file)]
+    assert left
+    if damaged:
+        for file in left:
+            file.write_bytes(file.read_bytes()[:-9])
+    passed: list[tuple[str, int]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelReport, "__call__", lambda _, progress: passed.append((progress.stage, progress.done)))
+        made.work.prepare("tiny")
+    assert (("covariances", 0) in passed) == damaged
+    assert not list((made.home / "factors").rglob("*.checkpoint"))
+    with made.sessions() as session:
+        assert session.get_one(Model, "tiny").state == "ready"
+        assert len(list(session.scalars(select(FactorSet)))) == 1

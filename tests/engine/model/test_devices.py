@@ -1,6 +1,8 @@
 """A model spread over devices gives the influences of the same model on one."""
 
 import importlib.util
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,9 @@ def test_several_devices_without_accelerate_say_what_to_install(
     )
     with pytest.raises(DeviceError, match="'balanced' needs the package accelerate") as caught:
         LanguageModel.from_pretrained(str(tmp_path / "model"), device="balanced")
-    assert "pip install" in caught.value.remedy
+    [extra] = re.findall(r"influence-explorer\[(\w+)\]", caught.value.remedy)
+    extras = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert any(requirement.startswith("accelerate") for requirement in extras[extra])
 
 
 @pytest.mark.parametrize(("choice", "problem"), [("gpu", "'gpu' is not a device"), ("cuda:99", "no device cuda:99")])

@@ -166,7 +166,9 @@ def test_a_byte_budget_is_nearly_met(tmp_path: Path) -> None:
     corpus = sequences(200)
     factors = fit_factors(model, corpus)
     widths = sum(sum(model.dimensions(name)) for name in model.tracked)
-    index = build_index(model, factors, corpus, tmp_path, IndexConfig(keep=ByteBudget(2.0), bits=4, shard_sequences=400))
+    index = build_index(
+        model, factors, corpus, tmp_path, IndexConfig(keep=ByteBudget(2.0), bits=4, shard_sequences=400)
+    )
     held = sum(
         module.scale.nbytes + module.left.nbytes + module.right.nbytes + module.counts.nbytes
         for shard in index.read()

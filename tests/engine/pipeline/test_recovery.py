@@ -173,12 +173,12 @@ torch.set_num_threads(1)
 from engine import FactorConfig, Query, ScoreConfig, Sequence, fit_factors, score
 from tests.engine.tiny import sequences, tiny_model
 from engine.pipeline import recovery
-model, corpus = tiny_model("llama", torch.float32), [Sequence([i % 29, 3, 5, 7] * 16) for i in range(2048)]
+model, corpus = tiny_model("llama", torch.float32), [Sequence([i % 29, 3, 5, 7] * 16) for i in range(1024)]
 factors = fit_factors(model, corpus[:64], FactorConfig(labels="true"))
 queries = [Query.from_ids([3, 5], [2, 9])]
 expected = score(model, factors, queries, corpus, ScoreConfig(per_token=False, batch_tokens=4096))
 pages = int(open("/proc/self/statm").read().split()[0])
-limit = pages * resource.getpagesize() + 96 * 2**20
+limit = pages * resource.getpagesize() + 48 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 smaller = []
 halve = recovery.Fitting._smaller

@@ -1,0 +1,113 @@
+"""What fitting a model and scanning a corpus with it will take in memory and time, before either begins."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.models import Corpus, Model
+from app.services.errors import InvalidInput, NotFound
+from app.services.run_settings import RunSettings
+from app.settings import Settings
+from app.worker import translate
+from app.worker.loaded import Loaded
+from app.worker.preparing import Preparation
+from engine import Progress
+from engine.model.memory import resident_memory
+from engine.pipeline.plan import Plan, Stage, make_plan
+from engine.pipeline.timing import expected_times
+
+KEEP = 50
+
+
+def forecast(
+    settings: Settings, sessions: sessionmaker[Session], name: str, corpus: str | None, queries: int
+) -> dict[str, Any]:
+    """The plan as plain data; sizes in bytes, times in seconds. The model is loaded and run on a few sequences.
+
+    corpus: what the model was trained on when None.
+
+    Raises: NotFound for a model or corpus that is not on the list; InvalidInput without a corpus to plan for.
+    """
+    chosen = RunSettings()
+    over = _corpus(sessions, name, corpus)
+    ground = Preparation(settings, sessions, Loaded(settings), "plan").groundwork(name, over, chosen, _silent)
+    fit = translate.factor_config(chosen, settings)
+    score = translate.score_config(chosen, settings, KEEP)
+    index = translate.index_config(chosen, settings)
+    planned = make_plan(ground.model, ground.sequences, queries, fit, score, index)
+    times = expected_times(ground.model, ground.sequences, planned, fit, score)
+    return {
+        "model": name,
+        "corpus": over,
+        **_subject(planned),
+        "rank": chosen.rank,
+        "fit": _work(planned.fit, planned.fit_peak, times.fit, planned.free),
+        "scan": _work(planned.scan, planned.scan_peak, times.scan, planned.free),
+    }
+
+
+def _corpus(sessions: sessionmaker[Session], name: str, corpus: str | None) -> str:
+    """The corpus to plan for, once it is sure that it and the model are on the list."""
+    with sessions() as session:
+        model = session.get(Model, name)
+        if model is None:
+            raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
+        over = corpus or model.corpus
+        if over is None:
+            raise InvalidInput(
+                f"The model {name!r} names no corpus it was trained on.",
+                f"Say which one to plan for: `influence plan {name} CORPUS`.",
+                "corpus",
+            )
+        if session.get(Corpus, over) is None:
+            raise NotFound(f"There is no corpus named {over!r}.", "`influence corpus list` shows those there are.")
+    return over
+
+
+def _subject(planned: Plan) -> dict[str, Any]:
+    """What the run works on."""
+    work = planned.work
+    return {
+        "device": planned.device,
+        "dtype": planned.dtype,
+        "parameters": planned.parameters,
+        "layers": list(planned.layers),
+        "tracked": list(planned.tracked),
+        "untracked": list(planned.untracked),
+        "sequences": work.sequences,
+        "tokens": work.tokens,
+        "longest": work.longest,
+        "batch_tokens": planned.batch_tokens,
+        "batches": work.batches,
+        "largest_batch_tokens": work.largest.tokens,
+        "queries": planned.queries,
+        "weights_bytes": planned.weights,
+        "index_bytes": planned.index,
+        "process_bytes": resident_memory(),
+        "free_bytes": planned.free,
+    }
+
+
+def _work(stages: Iterable[Stage], peak: int, seconds: Mapping[str, float], free: int | None) -> dict[str, Any]:
+    return {
+        "peak_bytes": peak,
+        "fits": free is None or peak <= free,
+        "seconds": round(sum(seconds.values()), 2),
+        "stages": [_stage(stage, seconds[stage.name]) for stage in stages],
+    }
+
+
+def _stage(stage: Stage, seconds: float) -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "held_bytes": dict(stage.held),
+        "batch_bytes": dict(stage.batch),
+        "beside_bytes": stage.beside,
+        "peak_bytes": stage.peak,
+        "seconds": round(seconds, 2),
+    }
+
+
+def _silent(_: Progress) -> None:
+    """Loading is not reported: the command says what it does."""
