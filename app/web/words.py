@@ -36,7 +36,7 @@ SCOPES = {"everything": "everything", "lexical": "lexical prefilter", "indexed":
 FLAGS = {
     "spurious": "may be spurious: one token carries most of it",
     "duplicate": "duplicate of a sequence above",
-    "lexical overlap": "shares words with the query",
+    "lexical overlap": "shares a phrase with the query",
     "supports": "supports this fact",
     "supporting": "supports this fact",
 }
@@ -167,7 +167,8 @@ def _mark(name: str, row: InfluenceRow) -> Mark:
         title = f"The same text, exactly or nearly, as the sequence at rank {row.duplicate_of} of this list"
         return Mark(f"duplicate of rank {row.duplicate_of}", title, warns=True)
     if name == "lexical overlap" and row.overlap is not None:
-        title = f"It holds {percent(row.overlap)} of the query's words, weighted by how rare they are in the corpus"
+        share = percent(row.overlap)
+        title = f"It holds {share} of the query's words, weighted by how rare they are in the corpus, and four in a row"
         return Mark(flag(name), title, warns=False)
     if name == "spurious":
         return Mark(

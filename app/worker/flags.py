@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.services.record import KeptSequence
-from engine import LexicalIndex
+from engine import LexicalIndex, longest_shared_run
 
 SPURIOUS_ABOVE = 2 / 3
+# A copied phrase, not shared names only: so much of the query's IDF, and so many tokens in a row.
 OVERLAP_FROM = 0.5
+RUN_FROM = 4
 
 SPURIOUS = "spurious"
 DUPLICATE = "duplicate"
@@ -33,17 +35,17 @@ class Flagging:
             first = first_of.setdefault(int(self.groups[kept.sequence_id]), rank)
             repeats = None if first == rank else first
             overlap = self.words.overlap(self.query_ids, kept.token_ids.tolist())
-            marks = (SPURIOUS, is_spurious(kept.token)), (DUPLICATE, repeats is not None), (OVERLAP, _much(overlap))
+            copied = self._copied(kept, overlap)
+            marks = (SPURIOUS, is_spurious(kept.token)), (DUPLICATE, repeats is not None), (OVERLAP, copied)
             flags = tuple(name for name, holds in marks if holds)
             found.append(replace(kept, flags=flags, duplicate_of=repeats, overlap=overlap))
         return found
+
+    def _copied(self, kept: KeptSequence, overlap: float) -> bool:
+        return overlap >= OVERLAP_FROM and longest_shared_run(self.query_ids, kept.token_ids.tolist()) >= RUN_FROM
 
 
 def is_spurious(token: NDArray[np.float32]) -> bool:
     """Whether one or two tokens carry nearly everything: the two-norm over the one-norm lies above 2/3."""
     total = float(np.abs(token).sum())
     return total > 0 and float(np.linalg.norm(token)) / total > SPURIOUS_ABOVE
-
-
-def _much(overlap: float) -> bool:
-    return overlap >= OVERLAP_FROM

@@ -156,7 +156,7 @@ def test_rows_name_the_rank_they_repeat_and_their_share_of_the_querys_words(site
     shared = next(row for row in found.rows if "lexical overlap" in row.flags)
     assert shared.overlap is not None
     assert shared.overlap >= 0.5
-    assert re.search(r'title="It holds \d+ % of the query&#39;s words[^"]*">shares words with the query<', text)
+    assert re.search(r'title="It holds \d+ % of the query&#39;s words[^"]*">shares a phrase with the query<', text)
     sequence = page(site, f"/queries/{site.ids['fact']}/sequences/{flags[4].sequence_id}?run={run}")
     assert f'/sequences/{flags[2].sequence_id}?run={run}">rank 2</a>' in sequence
     assert "query's words" in words(sequence)

@@ -1,10 +1,12 @@
 """Flags of a ranked list: one token, a repetition of a sequence above, the query's own words."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from app.services.record import KeptSequence
-from app.worker.flags import OVERLAP_FROM, Flagging, is_spurious
+from app.worker.flags import Flagging, is_spurious
 from engine import LexicalIndex, Sequence
 from tests.app.rows import kept
 
@@ -52,5 +54,15 @@ def test_the_querys_words_weigh_by_their_rarity(words: LexicalIndex) -> None:
     whole = rare + common + everywhere
     shares = [1.0, (common + everywhere) / whole, everywhere / whole]
     assert [one.overlap for one in found] == pytest.approx(shares)
-    assert ["lexical overlap" in one.flags for one in found] == [share >= OVERLAP_FROM for share in shares]
-    assert len({share >= OVERLAP_FROM for share in shares}) == 2
+
+
+def test_a_copied_phrase_is_flagged_and_the_same_words_in_another_order_are_not(tmp_path: Path) -> None:
+    texts = [(9, 1, 2, 3, 4), (4, 3, 9, 2, 1), (1, 2, 3, 9, 8)]
+    words = LexicalIndex.build(tmp_path / "index", [Sequence(ids) for ids in texts])
+    listed = [
+        KeptSequence(**{**vars(kept(place, 10.0 - place)), "token_ids": np.array(ids, dtype=np.int32)})
+        for place, ids in enumerate(texts)
+    ]
+    found = Flagging(np.arange(3), words, [1, 2, 3, 4]).flagged(listed)
+    assert [one.overlap for one in found][:2] == [1.0, 1.0]
+    assert ["lexical overlap" in one.flags for one in found] == [True, False, False]
