@@ -45,11 +45,11 @@ CONFIGS = {
     "rank 4, 4 bits": IndexConfig(keep=FixedRank(4), bits=4),
     "rank 4, 2 bits": IndexConfig(keep=FixedRank(4), bits=2),
     "rank 8, 2 bits": IndexConfig(keep=FixedRank(8), bits=2),
-    "1 byte, 2 bits": IndexConfig(keep=ByteBudget(1.0), bits=2, most_components=MOST),
-    "1.5 bytes, 2 bits": IndexConfig(keep=ByteBudget(1.5), bits=2, most_components=MOST),
-    "2 bytes, 2 bits": IndexConfig(keep=ByteBudget(2.0), bits=2, most_components=MOST),
-    "2 bytes, 4 bits": IndexConfig(keep=ByteBudget(2.0), bits=4, most_components=MOST),
-    "3 bytes, 2 bits": IndexConfig(keep=ByteBudget(3.0), bits=2, most_components=MOST),
+    "1 byte, 2 bits": IndexConfig(keep=ByteBudget(1.0, MOST), bits=2),
+    "1.5 bytes, 2 bits": IndexConfig(keep=ByteBudget(1.5, MOST), bits=2),
+    "2 bytes, 2 bits": IndexConfig(keep=ByteBudget(2.0, MOST), bits=2),
+    "2 bytes, 4 bits": IndexConfig(keep=ByteBudget(2.0, MOST), bits=4),
+    "3 bytes, 2 bits": IndexConfig(keep=ByteBudget(3.0, MOST), bits=2),
 }
 
 
@@ -68,7 +68,7 @@ def fitted(model: LanguageModel, corpus: list[Sequence], folder: Path) -> Factor
 
 def cut(computed: Computed, config: IndexConfig) -> Computed:
     """What a pass of that configuration would have computed: fewer of the same components."""
-    few = config.keep.rank if isinstance(config.keep, FixedRank) else config.most_components
+    few = config.keep.rank if isinstance(config.keep, FixedRank) else config.keep.most_components
     modules = {
         name: Components(found.left[:, :few], found.right[:, :few], found.values[:, :few])
         for name, found in computed.modules.items()
@@ -110,7 +110,7 @@ def computed_shards(
 ) -> tuple[dict[str, Shard], Tensor]:
     """One shard of the whole corpus for each configuration, and exact scores [sequence, query]."""
     sources = {name: IndexPass(subject.model, whitening, config, {}) for name, config in configs.items()}
-    widest = IndexConfig(keep=FixedRank(MOST), most_components=MOST)
+    widest = IndexConfig(keep=FixedRank(MOST))
     contents = {
         name: ShardContents(source, len(subject.corpus), source.density(subject.corpus, silent))
         for name, source in sources.items()

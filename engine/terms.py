@@ -151,6 +151,15 @@ class ScoreConfig:
                 raise QueryError(f"{name}={value} keeps nothing.", "Give 1 or more, or None.")
 
 
+# A shard counts the components of a sequence through a module in one byte.
+_MOST_COMPONENTS = 255
+
+
+def _check_components(name: str, count: int) -> None:
+    if not 1 <= count <= _MOST_COMPONENTS:
+        raise QueryError(f"{name}={count} is out of range.", f"Give 1 to {_MOST_COMPONENTS}.")
+
+
 @dataclass(frozen=True, slots=True)
 class FixedRank:
     """The same number of components of every sequence through every module."""
@@ -158,8 +167,7 @@ class FixedRank:
     rank: int = 4
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise QueryError(f"FixedRank({self.rank}) keeps nothing.", "Give 1 or more.")
+        _check_components("FixedRank.rank", self.rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +175,17 @@ class ByteBudget:
     """The components that hold most of their sequence's squared norm a byte, over all modules.
 
     share: bytes a sequence on average, in units of the sum of (in + out) over the tracked modules. How dense a
-    component must be to be kept is found on a sample of the corpus, so the average is met nearly.
+        component must be to be kept is found on a sample of the corpus, so the average is met nearly.
+    most_components: never more than these of one sequence through one module; so many are computed.
     """
 
-    share: float = 1.5
+    share: float = 1.9
+    most_components: int = 16
 
     def __post_init__(self) -> None:
         if not self.share > 0:
             raise QueryError(f"ByteBudget({self.share}) keeps nothing.", "Give a number above zero.")
+        _check_components("ByteBudget.most_components", self.most_components)
 
 
 Keep = FixedRank | ByteBudget
@@ -186,7 +197,6 @@ class IndexConfig:
 
     damping: that of the influences which the index stands for; exact re-scoring should use the same.
     keep: how many components of the whitened gradients; bits: of each entry of their vectors (2, 4 or 8).
-    most_components: never more than these of one sequence through one module; so many are computed.
     shard_sequences: sequences a file; what is lost when the building is interrupted.
     batch_tokens: padded tokens in a batch; bounds memory, not the result (rounding apart).
     """
@@ -194,21 +204,11 @@ class IndexConfig:
     damping: Damping = PAPER_DAMPING
     keep: Keep = ByteBudget()
     bits: Literal[2, 4, 8] = 2
-    most_components: int = 12
     shard_sequences: int = 1024
     batch_tokens: BatchTokens = 8192
 
     def __post_init__(self) -> None:
         _check_budget(self.batch_tokens)
-        if self.bits not in (2, 4, 8):
-            raise QueryError(f"bits={self.bits} cannot be packed.", "Give 2, 4 or 8.")
-        if not 1 <= self.most_components <= 255:
-            raise QueryError(f"most_components={self.most_components} is out of range.", "Give 1 to 255.")
-        if isinstance(self.keep, FixedRank) and self.keep.rank > self.most_components:
-            raise QueryError(
-                f"FixedRank({self.keep.rank}) keeps more than most_components={self.most_components}.",
-                "Raise most_components as well.",
-            )
         if self.shard_sequences < 1:
             raise CorpusError(f"shard_sequences={self.shard_sequences} holds nothing.", "Give 1 or more.")
 

@@ -57,7 +57,7 @@ class IndexPass:
         self._model, self._whitening, self.config, self._probes = model, whitening, config, probes
         self._dimensions = {name: sum(model.dimensions(name)) for name in model.tracked}
         keep = config.keep
-        self._components = keep.rank if isinstance(keep, FixedRank) else config.most_components
+        self._components = keep.rank if isinstance(keep, FixedRank) else keep.most_components
         # For the sum of in and out of one sequence: few enough that their components keep to BYTES.
         self._rows = max(1, BYTES // (4 * self._components * sum(self._dimensions.values())))
 

@@ -67,7 +67,7 @@ def shard_influences(shard: Shard, queries: Mapping[str, Factored], bits: Bits) 
     for name, query in queries.items():
         module = shard.modules[name]
         owners = torch.repeat_interleave(torch.arange(len(module.counts)), module.counts.long())
-        rows = max(1, ENTRIES // max(query.left[:1].numel(), query.right[:1].numel(), count * query.left.shape[2]))
+        rows = max(1, ENTRIES // max(query.left.shape[1], query.right.shape[1], count * query.left.shape[2]))
         for start in range(0, len(owners), rows):
             part = slice(start, start + rows)
             total.index_add_(0, owners[part], _component_influences(module, part, query, bits).to(total))

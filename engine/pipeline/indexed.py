@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Series
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -24,16 +25,17 @@ from engine.storage.gradient_index import (
     GradientIndex,
     IndexManifest,
     Recall,
+    checked_header,
     finished_shards,
-    present_shards,
 )
-from engine.storage.gradient_shard import Shard, ShardHeader, write_shard
+from engine.storage.gradient_shard import Shard, ShardHeader, shards_present, tidy, write_shard
 from engine.terms import IndexConfig, Progress, ProgressCallback, Query, Sequence, silent
 
 __all__ = ["Candidates", "build_index", "search"]
 
 # Recall is how many of a probe's exact heaviest lie among the first so many candidates.
 FIRST = 50
+_OTHER_CORPUS = "Give the corpus the index was built for, longer if need be, or build another index in another folder."
 
 
 def build_index(
@@ -48,30 +50,30 @@ def build_index(
     """Build a gradient index in `folder`, or go on with the one there: after an interruption, or for a longer corpus.
 
     One pass over the sequences that the index does not hold yet (and, with a byte budget, over a sample of at most
-    256 before the first). Shards are written whole and never again touched; memory is that of one shard.
+    256 before the first). Shards are written whole and never again touched; memory is that of one shard. Only one
+    process may build in a folder at a time.
 
     probes: queries that are scored exactly in the same pass, and on which the recall of the index is then measured.
         They belong to the index: when it is gone on with, those it was begun with are used and these are ignored.
-    progress: called with the stages "sampling" and "indexing", and "gradients" for the probes; an exception raised
-        in it ends the building, and the next call goes on after the last whole shard.
+    progress: called with the stages "sampling" and "indexing"; an exception raised in it ends the building, and the
+        next call goes on after the last whole shard. A shard that was deleted is made again.
 
     Raises: CorpusError (a corpus whose beginning is not what the index holds), FactorsError (an index of other
         factors or other choices, or a damaged one), QueryError, NumericalError.
     """
     report, corpus, folder = progress or silent, checked(sequences), Path(folder)
-    if (folder / MANIFEST).exists():
-        manifest = IndexManifest.read(folder)
-        manifest.check(model, factors)
-        _require_same(manifest.config, config, folder)
-        config = replace(manifest.config, shard_sequences=config.shard_sequences, batch_tokens=config.batch_tokens)
     whitening = Whitening(model, factors, config.damping)
     if not (folder / MANIFEST).exists():
-        manifest = _begun(model, factors, whitening, corpus, config, probes, report)
+        begun = _begun(model, factors, whitening, corpus, config, probes, report)
         (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-        manifest.write(folder)
-    grown = _grown(model, whitening, manifest, corpus, folder, config, report)
-    if grown.sequences != manifest.sequences:
-        _with_recall(model, factors, folder, grown).write(folder)
+        begun.write(folder)
+    manifest = IndexManifest.read(folder)
+    manifest.check(model, factors)
+    _require_same(manifest.config, config, folder)
+    tidy(folder / SHARDS)
+    _Growth(model, whitening, folder, manifest, config).run(corpus, report)
+    if len(corpus) != manifest.sequences:
+        _with_recall(model, factors, folder, replace(manifest, sequences=len(corpus))).write(folder)
     return GradientIndex.open(folder)
 
 
@@ -96,36 +98,66 @@ def _begun(
     )
 
 
-def _grown(
-    model: LanguageModel,
-    whitening: Whitening,
-    manifest: IndexManifest,
-    corpus: Sequences,
-    folder: Path,
-    config: IndexConfig,
-    progress: ProgressCallback,
-) -> IndexManifest:
-    """The manifest once a shard is there for every sequence, with recall as it was."""
-    source: IndexPass | None = None
-    stream, present = iter(corpus), shards_present(folder / SHARDS)
-    done, fingerprint, total = 0, "", len(corpus)
-    if total < max(manifest.sequences, *present, 0):
-        raise CorpusError(f"The index holds {manifest.sequences} sequences, the corpus only {total}.", _OTHER_CORPUS)
-    while done < total:
-        if done in present:
-            header = _agreeing(checked_header(folder, manifest, done), fingerprint, stream)
-        else:
-            end = min([done + config.shard_sequences, total, *(first for first in present if first > done)])
-            if source is None:
-                probes = whitening.queries(manifest.probes, progress) if manifest.probes else {}
-                source = IndexPass(model, whitening, config, probes)
-            part = list(islice(stream, end - done))
-            header = ShardHeader(manifest.identity, done, len(part), fingerprint, _rolling(fingerprint, part))
-            contents = ShardContents(source, len(part), manifest.density)
-            source.run(part, contents.add, "indexing", _shifted(progress, done, total))
-            write_shard(folder / SHARDS, Shard(header, contents.modules(), contents.probe_hits(done)))
-        done, fingerprint = header.end, header.after
-    return replace(manifest, sequences=done)
+class _Growth:
+    """Shards for every sequence of a corpus, one after another: those there are agree with it, the others are made."""
+
+    def __init__(
+        self, model: LanguageModel, whitening: Whitening, folder: Path, manifest: IndexManifest, config: IndexConfig
+    ) -> None:
+        self._model, self._whitening, self._config = model, whitening, config
+        self._folder, self._manifest = folder, manifest
+
+    def run(self, corpus: Sequences, progress: ProgressCallback) -> None:
+        """Go through the corpus once. Raises: CorpusError when it does not begin with what the index holds."""
+        stream, present = iter(corpus), shards_present(self._folder / SHARDS)
+        done, fingerprint, total = 0, "", len(corpus)
+        held = max(self._manifest.sequences, *present, 0)
+        if total < held:
+            raise CorpusError(f"The index holds {held} sequences or more, the corpus only {total}.", _OTHER_CORPUS)
+        while done < total:
+            if done in present:
+                header = self._agreeing(done, fingerprint, stream)
+            else:
+                ahead = [first for first in present if first > done]
+                end = min([done + self._config.shard_sequences, total, *ahead])
+                header = self._made(_taken(stream, end - done, done), done, fingerprint, total, progress)
+            done, fingerprint = header.end, header.after
+
+    def _agreeing(self, first: int, fingerprint: str, stream: Iterator[Sequence]) -> ShardHeader:
+        """The header of a shard, once the next sequences of the stream are found to be those it was made of."""
+        header = checked_header(self._folder, self._manifest, first)
+        if _rolling(fingerprint, islice(stream, header.sequences)) != header.after:
+            raise CorpusError(
+                f"Of the corpus, sequences {first} to {header.end - 1} are not those in the index.", _OTHER_CORPUS
+            )
+        return header
+
+    def _made(
+        self, part: list[Sequence], first: int, fingerprint: str, total: int, progress: ProgressCallback
+    ) -> ShardHeader:
+        """Make the shard of some sequences."""
+        header = ShardHeader(self._manifest.identity, first, len(part), fingerprint, _rolling(fingerprint, part))
+        contents = ShardContents(self._source, len(part), self._manifest.density)
+        self._source.run(part, contents.add, "indexing", _shifted(progress, first, total))
+        write_shard(self._folder / SHARDS, Shard(header, contents.modules(), contents.probe_hits(first)))
+        return header
+
+    @cached_property
+    def _source(self) -> IndexPass:
+        probes = self._manifest.probes
+        return IndexPass(
+            self._model, self._whitening, self._config, self._whitening.queries(probes, silent) if probes else {}
+        )
+
+
+def _taken(stream: Iterator[Sequence], count: int, done: int) -> list[Sequence]:
+    part = list(islice(stream, count))
+    if len(part) < count:
+        raise CorpusError(
+            f"The corpus ended after {done + len(part)} sequences, before its length.",
+            "Give an object whose __len__ is the number of sequences that it gives.",
+        )
+    return part
 
 
 def _rolling(before: str, sequences: Iterable[Sequence]) -> str:
@@ -137,7 +169,7 @@ def _rolling(before: str, sequences: Iterable[Sequence]) -> str:
 
 
 def _require_same(built: IndexConfig, asked: IndexConfig, folder: Path) -> None:
-    for name in ("damping", "keep", "bits", "most_components"):
+    for name in ("damping", "keep", "bits"):
         there, wanted = getattr(built, name), getattr(asked, name)
         if there != wanted:
             raise FactorsError(

@@ -33,7 +33,7 @@ from engine.terms import FactorConfig, IndexConfig, ScoreConfig
 # On a CPU, beside the tensors, as measured (docs/studies/memory-plan.json): what kernels and threads keep for
 # themselves, at rest and with large tensors; and holes in the C library's heap, where smaller ones come and go.
 KERNEL_BYTES = 48 * 2**20
-KERNEL_SHARE = 0.125
+KERNEL_SHARE = 0.25
 HEAP_HOLES = 0.5
 HEAP_TENSOR = 32 * 2**20
 # Queries are short; what they say is not known when a run is planned.

@@ -83,6 +83,12 @@ def shards_present(folder: Path) -> tuple[int, ...]:
     return tuple(sorted(int(path.stem) for path in folder.glob("*.safetensors")))
 
 
+def tidy(folder: Path) -> None:
+    """Delete what a killed process left half-written."""
+    for part in folder.glob("*.part"):
+        part.unlink()
+
+
 def write_shard(folder: Path, shard: Shard) -> None:
     """Write beside the target under a `.part` name, flush, then rename: a shard is there whole or not at all."""
     tensors = {f"{_PROBES}:{field}": getattr(shard.probes, field) for field in ProbeHits.__dataclass_fields__}

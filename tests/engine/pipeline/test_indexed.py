@@ -10,6 +10,8 @@ import torch
 from engine import (
     AbsoluteDamping,
     CorpusError,
+    EngineError,
+    FactorConfig,
     Factors,
     FactorsError,
     LanguageModel,
@@ -25,7 +27,7 @@ from engine import (
 from engine.maths.whitening import inner_products
 from engine.pipeline.index_pass import HEAVIEST, IndexPass
 from engine.pipeline.index_search import shard_influences
-from engine.pipeline.indexed import FIRST, Candidates, build_index, search
+from engine.pipeline.indexed import Candidates, build_index, search
 from engine.pipeline.passes import run_pass, true_labels
 from engine.pipeline.whitened import Whitening
 from engine.storage.factors import ModuleFactors
@@ -81,10 +83,11 @@ def stopping_after(done: int) -> Callable[[Progress], None]:
     return progress
 
 
+@pytest.mark.parametrize("block_width", [None, 5])
 def test_the_inner_product_of_whitened_gradients_is_the_influence(
-    model64: LanguageModel, corpus: list[Sequence]
+    model64: LanguageModel, corpus: list[Sequence], block_width: int | None
 ) -> None:
-    factors = fit_factors(model64, corpus)
+    factors = fit_factors(model64, corpus, FactorConfig(block_width=block_width))
     whitening = Whitening(model64, factors, PAPER_DAMPING)
     queries = whitening.queries(QUERIES, silent)
     found = torch.zeros(len(corpus), len(QUERIES), dtype=torch.float64)
@@ -116,7 +119,7 @@ def test_fewer_bits_stand_for_the_scores_more_coarsely(
     index = build_index(model, factors, corpus, tmp_path / "index", replace(WHOLE, bits=bits))
     scores = exact(model, factors, corpus)
     error = float((approximate(model, factors, index) - scores).norm() / scores.norm())
-    assert error < {2: 0.8, 4: 0.25, 8: 0.01}[bits]
+    assert error < {2: 0.8, 4: 0.25, 8: 0.02}[bits]
     assert (
         float(torch.corrcoef(torch.stack([approximate(model, factors, index).flatten(), scores.flatten()]))[0, 1]) > 0.7
     )
@@ -176,7 +179,8 @@ def test_an_interrupted_build_goes_on_and_ends_with_the_same_bytes(
         build_index(model, factors, corpus, tmp_path / "parts", config, QUERIES, stopping_after(10))
     shards = tmp_path / "parts" / SHARDS
     assert [path.name for path in sorted(shards.iterdir())] == [shard_path(shards, first).name for first in (0, 5)]
-    stamps = {path: path.stat().st_mtime_ns for path in shards.iterdir()}
+    (shards / "000000000010.1.part").write_bytes(b"half")
+    stamps = {path: path.stat().st_mtime_ns for path in shards.glob("*.safetensors")}
     with pytest.raises(FactorsError, match="unfinished"):
         GradientIndex.open(tmp_path / "parts")
     build_index(model, factors, corpus, tmp_path / "parts", config, QUERIES)
@@ -252,6 +256,20 @@ def test_a_corpus_whose_beginning_changed_is_refused_with_the_place(
     assert files(tmp_path / "index") == before
 
 
+class Promising(list[Sequence]):
+    """A corpus that says it is longer than it is."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 3
+
+
+def test_a_corpus_that_ends_before_its_length_is_refused(
+    model: LanguageModel, factors: Factors, corpus: list[Sequence], tmp_path: Path
+) -> None:
+    with pytest.raises(CorpusError, match="ended after 12 sequences"):
+        build_index(model, factors, Promising(corpus), tmp_path / "index", WHOLE)
+
+
 def test_other_factors_and_other_choices_are_refused(
     model: LanguageModel, factors: Factors, corpus: list[Sequence], tmp_path: Path
 ) -> None:
@@ -286,11 +304,14 @@ def test_a_damaged_shard_ends_a_search_with_its_name_and_is_mended_by_building(
     assert files(tmp_path / "index") == before
 
 
-def test_recall_is_measured_on_the_probes(model: LanguageModel, factors: Factors, tmp_path: Path) -> None:
+def test_recall_is_measured_on_the_probes(
+    model: LanguageModel, factors: Factors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.pipeline.indexed.FIRST", 12)
     corpus = sequences(130)
     config = replace(WHOLE, keep=FixedRank(1), bits=2, shard_sequences=50)
     index = build_index(model, factors, corpus, tmp_path / "index", config, QUERIES)
-    found = search(model, factors, index, QUERIES, FIRST)
+    found = search(model, factors, index, QUERIES, 12)
     scores = exact(model, factors, corpus)
     for recall, sign in ((index.recall, 1), (index.negative_recall, -1)):
         assert recall is not None
@@ -299,7 +320,7 @@ def test_recall_is_measured_on_the_probes(model: LanguageModel, factors: Factors
         shares = [len(best & set(names)) / len(best) for best, names in zip(wanted, named, strict=True)]
         assert recall.mean == pytest.approx(sum(shares) / 3)
         assert recall.least == pytest.approx(min(shares))
-        assert (recall.queries, recall.k, recall.first) == (3, HEAVIEST, FIRST)
+        assert (recall.queries, recall.k, recall.first) == (3, HEAVIEST, 12)
         # So coarse an index misses some: the figure is no constant.
         assert recall.mean < 1
 
@@ -317,12 +338,12 @@ def test_a_byte_budget_is_met_nearly_and_keeps_more_than_a_fixed_rank_of_the_sam
 ) -> None:
     corpus = sequences(60)
     unit = sum(sum(model.dimensions(name)) for name in model.tracked)
-    config = replace(WHOLE, most_components=8, shard_sequences=60)
-    fixed = build_index(model, factors, corpus, tmp_path / "fixed", replace(config, keep=FixedRank(2)))
+    config = replace(WHOLE, keep=FixedRank(2), shard_sequences=60)
+    fixed = build_index(model, factors, corpus, tmp_path / "fixed", config)
     (shard,) = fixed.read()
     parts = [(m.counts, m.scale, m.left, m.right) for m in shard.modules.values()]
     size = sum(tensor.numel() * tensor.element_size() for part in parts for tensor in part)
-    budget = ByteBudget(size / len(corpus) / unit)
+    budget = ByteBudget(size / len(corpus) / unit, most_components=8)
     chosen = build_index(model, factors, corpus, tmp_path / "chosen", replace(config, keep=budget))
     (shard,) = chosen.read()
     parts = [(m.counts, m.scale, m.left, m.right) for m in shard.modules.values()]
@@ -369,11 +390,20 @@ def test_a_module_that_cannot_be_whitened_is_named(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"bits": 3}, {"most_components": 0}, {"most_components": 256}, {"keep": FixedRank(13)}]
+    "wrong",
+    [
+        lambda: FixedRank(0),
+        lambda: FixedRank(256),
+        lambda: ByteBudget(0.0),
+        lambda: ByteBudget(1.0, most_components=0),
+        lambda: IndexConfig(shard_sequences=0),
+        lambda: IndexConfig(batch_tokens=0),
+    ],
 )
-def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(QueryError):
-        IndexConfig(**wrong)  # type: ignore[arg-type]
+def test_a_configuration_that_cannot_be_is_refused(wrong: Callable[[], object]) -> None:
+    with pytest.raises(EngineError) as caught:
+        wrong()
+    assert "Give" in caught.value.remedy
 
 
 def test_asking_for_nothing_is_refused(
