@@ -42,7 +42,7 @@ check: setup ## ruff and mypy
 test: setup browser check ## everything the tests need, and the tests
 	$(BIN)/pytest -m "not slow and not gpu"
 
-bench: setup ## the engine against its floor; writes benchmarks/RESULTS.md
+bench: setup ## the engine, kronfluence and the floor in one run; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the virtual environment and caches

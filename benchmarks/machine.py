@@ -138,8 +138,9 @@ def peak_flops(device: str, dtype: torch.dtype = torch.float32) -> tuple[float, 
     def product() -> None:
         torch.mm(left, left, out=out)
 
-    square = measure({"product": product}, 7, device)["product"]
-    return 2 * size**3 / square.median, f"a {size} x {size} product measured here"
+    square = measure({"product": product}, 15, device)["product"]
+    # A peak is what the machine can do undisturbed, so the fastest of all.
+    return 2 * size**3 / min(square.seconds), f"a {size} x {size} product measured here"
 
 
 def resident_mebibytes() -> float:

@@ -16,7 +16,7 @@ from benchmarks.machine import forget_peak, peak_mebibytes, resident_mebibytes, 
 from benchmarks.rows import MEMORY, Row
 from benchmarks.scanning import EIGHT, PRECISIONS
 from benchmarks.subject import Settings
-from engine import Factors, score
+from engine import Factors, PreparedQueries, score
 from engine.terms import Precision
 
 ROOT = Path(__file__).parent.parent
@@ -101,7 +101,7 @@ def in_fresh_process(settings: Settings, job: Job, folder: Path) -> Peak:
 def here(settings: Settings, job: Job, folder: Path) -> Peak:
     """Do a job in this process."""
     meter = Meter(settings.device)
-    run, prepared = _pass(settings, job, folder, meter)
+    run, prepared = _pass(settings, job, folder)
     before = meter.held()
     meter.forget()
     start = time.perf_counter()
@@ -137,7 +137,7 @@ class Meter:
         return self.device.startswith("cuda")
 
 
-def _pass(settings: Settings, job: Job, folder: Path, meter: Meter) -> tuple[Callable[[], object], float]:
+def _pass(settings: Settings, job: Job, folder: Path) -> tuple[Callable[[], object], float]:
     if job.side == "kronfluence":
         from benchmarks.reference import Kronfluence
 
@@ -151,9 +151,14 @@ def _pass(settings: Settings, job: Job, folder: Path, meter: Meter) -> tuple[Cal
         return bench.floor, 0.0
     factors = Factors.load(folder / "factors")
     config = bench.config(job.rank, per_token=job.per_token, top_k=job.top_k, precision=job.precision)
-    empty = meter.held()
     prepared = bench.prepared(factors, job.queries, config)
-    return lambda: score(bench.model, factors, prepared, bench.corpus, config), meter.held() - empty
+    return lambda: score(bench.model, factors, prepared, bench.corpus, config), mebibytes(prepared)
+
+
+def mebibytes(prepared: PreparedQueries) -> float:
+    """What the matrices of prepared queries hold."""
+    parts = [getattr(module, name) for module in prepared.modules.values() for name in module.__dataclass_fields__]
+    return float(sum(part.nbytes for part in parts) / 2**20)
 
 
 def _beside_kronfluence(settings: Settings, folder: Path, row: Row, floor: Peak) -> Row:

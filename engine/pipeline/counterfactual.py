@@ -20,6 +20,7 @@ from torch import Tensor
 from engine.corpus.batches import Batch, Sequences, batches, checked
 from engine.corpus.encoding import EncodedQuery, encode_query, query_batches
 from engine.maths.damping import damping_value
+from engine.maths.descent import dot, minimise
 from engine.maths.gradient import sequence_gradients
 from engine.maths.measurement import log_likelihoods
 from engine.maths.precondition import precondition
@@ -37,8 +38,9 @@ Step = Mapping[str, Float[Tensor, "d_out d_in"]]
 class CounterfactualConfig:
     """How the objective is minimised.
 
-    copies: +1 adds a copy of the sequence, -1 takes one away. iterations: passes of preconditioned conjugate
-    gradients at most; it stops earlier when the preconditioned gradient has fallen to `tolerance` of its start.
+    copies: +1 adds a copy of the sequence, -1 takes one away. iterations: of non-linear conjugate gradients,
+    preconditioned with EK-FAC, at most, each of two passes or so over the sequences; it stops earlier when the
+    preconditioned gradient has fallen to `tolerance` of its start.
     """
 
     copies: int = 1
@@ -82,9 +84,17 @@ def counterfactual(
     factors.check(model)
     encoded = [encode_query(model, query) for query in queries]
     solver = _Objective(model, factors, sequence, checked(sequences), config.copies / training_sequences, config)
-    step, iterations, residual = _minimise(solver, config, progress or silent)
+    report = progress or silent
+    found = minimise(
+        solver.gradient,
+        solver.preconditioned,
+        solver.pull({}),
+        config.tolerance,
+        config.iterations,
+        lambda done: report(Progress("counterfactual", done, config.iterations)),
+    )
     before, gradients = measured_gradients(model, encoded)
-    with moved(model, step):
+    with moved(model, found.point):
         after = [_log_p(model, query) for query in encoded]
     start = solver.start()
     predicted = [
@@ -92,37 +102,7 @@ def counterfactual(
         for place in range(len(encoded))
     ]
     measured = [new - old for new, old in zip(after, before, strict=True)]
-    return Counterfactual(tuple(predicted), tuple(measured), iterations, residual)
-
-
-def _minimise(
-    solver: "_Objective", config: CounterfactualConfig, progress: ProgressCallback
-) -> tuple[Step, int, float]:
-    """Conjugate gradients preconditioned with EK-FAC, from EK-FAC's own answer.
-
-    Near the minimum the objective is quadratic, so H p is the difference of two gradients.
-    """
-    step = dict(solver.start())
-    # The preconditioned size of the pull alone is what convergence is measured against.
-    reference = solver.pull_size()
-    gradient = solver.gradient(step)
-    whitened = solver.preconditioned(gradient)
-    direction = {name: -part for name, part in whitened.items()}
-    size = _dot(gradient, whitened)
-    for iteration in range(config.iterations):
-        progress(Progress("counterfactual", iteration, config.iterations))
-        residual = (size / reference) ** 0.5
-        if residual <= config.tolerance:
-            return step, iteration, residual
-        ahead = solver.gradient(_plus(step, direction, 1.0))
-        curved = _plus(ahead, gradient, -1.0)
-        length = -_dot(gradient, direction) / _dot(direction, curved)
-        step = _plus(step, direction, length)
-        gradient = _plus(gradient, curved, length)
-        whitened = solver.preconditioned(gradient)
-        size, old = _dot(gradient, whitened), size
-        direction = _plus({name: -part for name, part in whitened.items()}, direction, size / old)
-    return step, config.iterations, (size / reference) ** 0.5
+    return Counterfactual(tuple(predicted), tuple(measured), found.iterations, found.residual)
 
 
 class _Objective:
@@ -161,23 +141,18 @@ class _Objective:
 
     def start(self) -> dict[str, Tensor]:
         """EK-FAC's own solution: (copies / N) (G~ + damping)^-1 grad log p(sequence)."""
-        return self.preconditioned({name: -part for name, part in self._pull({}).items()})
-
-    def pull_size(self) -> float:
-        """The squared norm of the sequence's pull, in the preconditioner's metric."""
-        pull = self._pull({})
-        return _dot(pull, self.preconditioned(pull))
+        return self.preconditioned({name: -part for name, part in self.pull({}).items()})
 
     def gradient(self, step: Step) -> dict[str, Tensor]:
         """The objective's gradient at the model's weights plus `step`."""
-        total = self._pull(step)
+        total = self.pull(step)
         with capture(self._model) as opened:
             for batch in batches(self._model, self._sequences, self._config.batch_tokens):
                 for name, part in self._divergence(opened, batch, step).items():
                     total[name] += part / len(self._sequences)
         return {name: total[name] + self._damping[name] * step[name] for name in total}
 
-    def _pull(self, step: Step) -> dict[str, Tensor]:
+    def pull(self, step: Step) -> dict[str, Tensor]:
         """(copies / N) x the gradient of the sequence's loss, at the model's weights plus `step`."""
         whole = EncodedQuery(self._sequence.ids, 1)
         if step:
@@ -206,7 +181,7 @@ def one_step(
     """
     _, gradients = measured_gradients(model, [EncodedQuery(sequence.ids, 1)])
     step = {name: part[0] for name, part in gradients.items()}
-    size = relative_step * weight_norm(model) / _dot(step, step) ** 0.5
+    size = relative_step * weight_norm(model) / dot(step, step) ** 0.5
     encoded = [encode_query(model, query) for query in queries]
     before = [_log_p(model, query) for query in encoded]
     with moved(model, step, size):
@@ -225,11 +200,3 @@ def _log_p(model: LanguageModel, query: EncodedQuery) -> float:
     with torch.no_grad():
         logits = model.hf_model(input_ids=batch.ids, use_cache=False).logits
         return float(log_likelihoods(logits, batch.labels, batch.counted))
-
-
-def _plus(left: Step, right: Step, scale: float) -> dict[str, Tensor]:
-    return {name: part + scale * right[name] for name, part in left.items()}
-
-
-def _dot(left: Step, right: Step) -> float:
-    return sum(float((part.double() * right[name].double()).sum()) for name, part in left.items())

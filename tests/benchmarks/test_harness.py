@@ -177,3 +177,12 @@ def test_the_command_measures_only_what_is_asked(tmp_path: Path, capsys: pytest.
 
 def test_a_peak_below_a_page_counts_as_a_page() -> None:
     assert Peak(5.0, 0.0, 5.0, 1.0).above == memory.PAGE
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_the_memory_of_prepared_queries_is_that_of_their_entries(rank: int | None) -> None:
+    bench = Bench.of(TINY)
+    prepared = bench.prepared(bench.factors(), 3, bench.config(rank))
+    shapes = [bench.model.dimensions(name) for name in bench.model.tracked]
+    entries = sum(3 * (d_out * d_in if rank is None else rank * (d_out + d_in)) for d_out, d_in in shapes)
+    assert memory.mebibytes(prepared) * 2**20 == pytest.approx(4 * entries)

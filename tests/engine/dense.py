@@ -1,5 +1,7 @@
 """The exact Gauss-Newton Hessian of a tiny model over all tracked weights, as one dense matrix."""
 
+from collections.abc import Sequence as Series
+
 import torch
 from torch import Tensor
 from torch.func import functional_call, jacrev
@@ -24,15 +26,15 @@ def gauss_newton(model: LanguageModel, corpus: list[Sequence]) -> Tensor:
 def logits_jacobian(model: LanguageModel, sequence: Sequence) -> Tensor:
     """[position, vocabulary, weight] of the predicting positions; weights as `flat` lays them out."""
     zero = torch.zeros(sum(o * i for o, i in (model.dimensions(n) for n in model.tracked)), dtype=torch.float64)
-    ids = torch.tensor([sequence.ids])
+    return jacrev(lambda step: dense_logits(model, sequence.ids, step))(zero)
 
-    def logits(step: Tensor) -> Tensor:
-        moved: Tensor = functional_call(
-            model.hf_model, _moved_parameters(model, step), (), {"input_ids": ids, "use_cache": False}
-        ).logits[0, :-1]
-        return moved
 
-    return jacrev(logits)(zero)
+def dense_logits(model: LanguageModel, ids: Series[int], step: Tensor | None) -> Tensor:
+    """[position, vocabulary] of the predicting positions, with all tracked weights moved by a flat step."""
+    moved = {} if step is None else _moved_parameters(model, step)
+    inputs = {"input_ids": torch.tensor([ids]), "use_cache": False}
+    logits: Tensor = functional_call(model.hf_model, moved, (), inputs).logits[0, :-1]
+    return logits
 
 
 def flat(model: LanguageModel, step: dict[str, Tensor]) -> Tensor:

@@ -1,13 +1,15 @@
 """The counterfactual check against the exact damped Gauss-Newton inverse, written out densely."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 from scipy.stats import pearsonr
 
 from engine import AbsoluteDamping, LanguageModel, Query, ScoreConfig, fit_factors, score
 from engine.maths.damping import damping_value
 from engine.pipeline.counterfactual import CounterfactualConfig, counterfactual, one_step
-from tests.engine.dense import flat, gauss_newton
+from tests.engine.dense import dense_logits, flat, gauss_newton
 from tests.engine.tiny import hf_model, log_likelihood, sequences, weight_gradients
 
 QUERY = Query.from_ids([3, 5, 7], [2, 9])
@@ -35,6 +37,41 @@ def test_the_measured_change_is_that_of_the_exact_damped_inverse() -> None:
             found = counterfactual(model, factors, [QUERY], sequence, corpus, n, config)
             assert found.residual <= 1e-4
             assert found.measured[0] == pytest.approx(copies * exact, rel=2e-2)
+
+
+def log_p_at_the_minimum(model: LanguageModel, corpus: list, weight: float) -> float:
+    """log p of the first sequence at the minimum of eq 7 with that weight on it, found by SciPy's L-BFGS."""
+    own = [torch.log_softmax(dense_logits(model, s.ids, None), -1).detach() for s in corpus]
+    size = sum(out * inp for out, inp in (model.dimensions(name) for name in model.tracked))
+
+    def log_p(step: torch.Tensor) -> torch.Tensor:
+        labels = torch.tensor(corpus[0].ids[1:])
+        return torch.log_softmax(dense_logits(model, corpus[0].ids, step), -1).gather(1, labels[:, None]).sum()
+
+    def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
+        step = torch.from_numpy(values.copy()).requires_grad_()
+        divergences = [
+            (p.exp() * (p - torch.log_softmax(dense_logits(model, s.ids, step), -1))).sum()
+            for p, s in zip(own, corpus, strict=True)
+        ]
+        value = torch.stack(divergences).mean() - weight * log_p(step) + DAMPING.value / 2 * step.square().sum()
+        return value.item(), torch.autograd.grad(value, step)[0].numpy()
+
+    options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-15, "gtol": 1e-9}
+    found = minimize(objective, np.zeros(size), jac=True, method="L-BFGS-B", options=options)
+    return log_p(torch.from_numpy(found.x)).item()
+
+
+@pytest.mark.parametrize("training_sequences", [40, 80])
+def test_the_minimum_is_found_where_a_copy_moves_the_model_out_of_the_quadratic_range(training_sequences: int) -> None:
+    model, corpus = model_and_corpus()
+    own = Query.from_ids(corpus[0].ids[:1], corpus[0].ids[1:])
+    before = log_likelihood(model, corpus[0].ids).item()
+    factors, config = fit_factors(model, corpus), CounterfactualConfig(iterations=200, tolerance=1e-3, damping=DAMPING)
+    found = counterfactual(model, factors, [own], corpus[0], corpus, training_sequences, config)
+    assert found.residual <= 1e-3
+    expected = log_p_at_the_minimum(model, corpus, 1 / training_sequences) - before
+    assert found.measured[0] == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_prediction_is_the_influence_over_n() -> None:
