@@ -32,6 +32,8 @@ def forecast(
     chosen = RunSettings()
     over = _corpus(sessions, name, corpus)
     ground = Preparation(settings, sessions, Loaded(settings), "plan").groundwork(name, over, chosen, _silent)
+    # Read before the model is run: the allocator keeps what running it leaves.
+    held = resident_memory()
     fit = translate.factor_config(chosen, settings)
     score = translate.score_config(chosen, settings, KEEP)
     index = translate.index_config(chosen, settings)
@@ -41,6 +43,7 @@ def forecast(
         "model": name,
         "corpus": over,
         **_subject(planned),
+        "process_bytes": held,
         "rank": chosen.rank,
         "fit": _work(planned.fit, planned.fit_peak, times.fit, planned.free),
         "scan": _work(planned.scan, planned.scan_peak, times.scan, planned.free),
@@ -84,7 +87,6 @@ def _subject(planned: Plan) -> dict[str, Any]:
         "queries": planned.queries,
         "weights_bytes": planned.weights,
         "index_bytes": planned.index,
-        "process_bytes": resident_memory(),
         "free_bytes": planned.free,
     }
 
