@@ -1,6 +1,5 @@
 """What the words of a corpus tell: its lexical index and its groups of duplicates, made once and kept."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from app.worker.loaded import Loaded
 from app.worker.progress import Report, renamed
 from app.worker.tokens import TokenSequences
 from engine import CorpusError, LexicalIndex, Progress, duplicate_groups
+from engine.atomic import whole_file
 
 INDEXING = "indexing"
 
@@ -80,12 +80,9 @@ def _waiting(report: Report, sequences: int) -> Callable[[], None]:
 
 
 def _save(file: Path, groups: NDArray[np.int64]) -> None:
-    """Write beside the place and rename, so that a crash leaves nothing half-done."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    with part.open("wb") as open_file:
-        np.save(open_file, groups)
-    part.rename(file)
+    """Write them; the file is there whole or not at all."""
+    with whole_file(file) as part:
+        np.save(part, groups)
 
 
 def _read(file: Path, sequences: int) -> NDArray[np.int64] | None:

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -14,6 +12,7 @@ import numpy as np
 from jaxtyping import Int, UInt
 from numpy.typing import NDArray
 
+from engine.atomic import whole_folder
 from engine.corpus.batches import Sequences
 from engine.corpus.token_array import token_array
 from engine.errors import CorpusError
@@ -92,7 +91,7 @@ class Postings:
         """
         digest = hashlib.sha256()
         extents = []
-        with _whole(folder) as part:
+        with whole_folder(folder) as part:
             with _sections_to_write(part) as files:
                 for segment in _segments(sequences, digest, progress):
                     extents.append(segment.extent)
@@ -174,24 +173,6 @@ def _inverted(first: int, window: list[NDArray[np.int32]]) -> Segment:
         np.append(starts, len(keys)).astype(SECTIONS["starts"]),
         (keys & 0xFFFF).astype(SECTIONS["places"]),
     )
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder beside the target that takes its name once all is written, and is gone if anything fails."""
-    part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        for path in part.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from engine.corpus.batches import Batch, Sequences, checked
+from engine.corpus.fingerprint import sequences_fingerprint
 from engine.corpus.subset import Subset, random_half
 from engine.errors import CorpusError, FactorsError, QueryError
 from engine.maths.agreement import jaccard, pearson, shared_share, spearman
 from engine.model.language_model import LanguageModel
-from engine.pipeline.fit import fit_with_labels, sequences_fingerprint
+from engine.pipeline.fit import fit_with_labels
 from engine.pipeline.passes import labels_for_fitting
 from engine.pipeline.query import prepare
 from engine.pipeline.scan import score

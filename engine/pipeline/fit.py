@@ -1,13 +1,12 @@
 """Fitting factors: covariances in a first pass, corrected eigenvalues in a second."""
 
-import hashlib
-from array import array
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from engine.corpus.batches import Batch, Sequences, checked
+from engine.corpus.fingerprint import sequences_fingerprint
 from engine.errors import NumericalError
 from engine.maths.corrected_eigenvalues import squared_gradient_sum
 from engine.model.capture import Captured, Products
@@ -76,14 +75,6 @@ def fit_with_labels(
     )
     checkpoints.remove(COVARIANCES, EIGENVECTORS, EIGENVALUES)
     return factors
-
-
-def sequences_fingerprint(sequences: Iterable[Sequence]) -> str:
-    """SHA-256 over the token ids of all sequences, in order."""
-    digest = hashlib.sha256()
-    for sequence in sequences:
-        digest.update(array("q", (len(sequence.ids), *sequence.ids)).tobytes())
-    return digest.hexdigest()
 
 
 def _bases(

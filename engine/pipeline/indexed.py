@@ -1,7 +1,5 @@
 """The indexed scope: a gradient index made by one pass, in which a query finds its candidates in seconds."""
 
-import hashlib
-from array import array
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Series
 from dataclasses import replace
@@ -13,6 +11,7 @@ import torch
 
 from engine.corpus.batches import Sequences, checked
 from engine.corpus.encoding import encode_query
+from engine.corpus.fingerprint import sequences_fingerprint
 from engine.errors import CorpusError, FactorsError
 from engine.model.language_model import LanguageModel
 from engine.pipeline.index_pass import HEAVIEST, IndexPass, ShardContents
@@ -126,7 +125,7 @@ class _Growth:
     def _agreeing(self, first: int, fingerprint: str, stream: Iterator[Sequence]) -> ShardHeader:
         """The header of a shard, once the next sequences of the stream are found to be those it was made of."""
         header = checked_header(self._folder, self._manifest, first)
-        if _rolling(fingerprint, islice(stream, header.sequences)) != header.after:
+        if sequences_fingerprint(islice(stream, header.sequences), fingerprint) != header.after:
             raise CorpusError(
                 f"Of the corpus, sequences {first} to {header.end - 1} are not those in the index.", _OTHER_CORPUS
             )
@@ -136,7 +135,9 @@ class _Growth:
         self, part: list[Sequence], first: int, fingerprint: str, total: int, progress: ProgressCallback
     ) -> ShardHeader:
         """Make the shard of some sequences."""
-        header = ShardHeader(self._manifest.identity, first, len(part), fingerprint, _rolling(fingerprint, part))
+        header = ShardHeader(
+            self._manifest.identity, first, len(part), fingerprint, sequences_fingerprint(part, fingerprint)
+        )
         contents = ShardContents(self._source, len(part), self._manifest.density)
         self._source.run(part, contents.add, "indexing", _shifted(progress, first, total))
         write_shard(self._folder / SHARDS, Shard(header, contents.modules(), contents.probe_hits(first)))
@@ -158,14 +159,6 @@ def _taken(stream: Iterator[Sequence], count: int, done: int) -> list[Sequence]:
             "Give an object whose __len__ is the number of sequences that it gives.",
         )
     return part
-
-
-def _rolling(before: str, sequences: Iterable[Sequence]) -> str:
-    """SHA-256 over the fingerprint of what precedes and the token ids, in order."""
-    digest = hashlib.sha256(before.encode())
-    for sequence in sequences:
-        digest.update(array("q", (len(sequence.ids), *sequence.ids)).tobytes())
-    return digest.hexdigest()
 
 
 def _require_same(built: IndexConfig, asked: IndexConfig, folder: Path) -> None:

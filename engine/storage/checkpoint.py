@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from engine.atomic import PART
 from engine.errors import FactorsError
 from engine.storage.folder import read_folder, write_folder
 
@@ -91,11 +92,11 @@ class Checkpoints:
             self._folder.rmdir()
 
     def _whole(self, stage: str) -> list[Path]:
-        return [entry for entry in self._entries(stage) if entry.suffix != ".part"]
+        return [entry for entry in self._entries(stage) if entry.suffix != PART]
 
     def _entries(self, stage: str) -> list[Path]:
         """The stage's folders, with parts that a killed process left."""
-        name = re.compile(rf"{re.escape(stage)}-\d{{12}}(\.\d+\.part)?")
+        name = re.compile(rf"{re.escape(stage)}-\d{{12}}(\.\d+(\.old)?{re.escape(PART)})?")
         return [entry for entry in self._folder.glob(f"{stage}-*") if name.fullmatch(entry.name)]
 
     def _check(self, found: Mapping[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """Folders of tensors with a manifest, written whole or not at all."""
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from engine.atomic import whole_folder
 from engine.errors import FactorsError
 
 MANIFEST = "manifest.json"
@@ -18,24 +17,13 @@ TENSORS = "tensors.safetensors"
 
 
 def write_folder(folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write beside the target under a `.part` name, flush, then rename, so that a crash leaves nothing half-done."""
-    part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    """Write a manifest and tensors; the folder is there whole or not at all."""
     distinct, aliases = _distinct(tensors)
-    save_file(distinct, part / TENSORS)
-    size = (part / TENSORS).stat().st_size
-    described = {**manifest, "tensor_bytes": size, "aliases": aliases}
-    (part / MANIFEST).write_text(json.dumps(described, indent=1), encoding="utf-8")
-    for file in (part / TENSORS, part / MANIFEST):
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-    # Out of the way first and deleted last, so that almost at every moment one of them is there.
-    gone = folder.with_name(f"{folder.name}.{os.getpid()}.old.part")
-    if folder.exists():
-        folder.rename(gone)
-    part.rename(folder)
-    shutil.rmtree(gone, ignore_errors=True)
+    with whole_folder(folder) as part:
+        save_file(distinct, part / TENSORS)
+        size = (part / TENSORS).stat().st_size
+        described = {**manifest, "tensor_bytes": size, "aliases": aliases}
+        (part / MANIFEST).write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
 def read_folder(folder: Path, kind: str, device: str = "cpu") -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -1,13 +1,13 @@
 """The gradient index: low-rank factors of every sequence's whitened gradient on disk, in shards that only ever grow."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Series
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from engine.atomic import whole_file
 from engine.errors import FactorsError
 from engine.model.fingerprint import settings_fingerprint
 from engine.model.language_model import LanguageModel
@@ -98,12 +98,8 @@ class IndexManifest:
             "negative_recall": None if self.negative_recall is None else asdict(self.negative_recall),
             "identity": self.identity,
         }
-        part = folder / f"{MANIFEST}.{os.getpid()}.part"
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(folder / MANIFEST)
+        with whole_file(folder / MANIFEST) as file:
+            file.write(json.dumps(data, indent=1).encode())
 
     @classmethod
     def read(cls, folder: Path) -> "IndexManifest":

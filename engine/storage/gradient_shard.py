@@ -1,7 +1,6 @@
 """One shard of a gradient index: what is kept of some consecutive sequences, in one file."""
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from engine.atomic import PART, whole_file
 from engine.errors import FactorsError
 
 REMEDY = "Delete that file and build the index again: the other shards are kept."
@@ -85,24 +85,19 @@ def shards_present(folder: Path) -> tuple[int, ...]:
 
 def tidy(folder: Path) -> None:
     """Delete what a killed process left half-written."""
-    for part in folder.glob("*.part"):
+    for part in folder.glob(f"*{PART}"):
         part.unlink()
 
 
 def write_shard(folder: Path, shard: Shard) -> None:
-    """Write beside the target under a `.part` name, flush, then rename: a shard is there whole or not at all."""
+    """Write a shard; it is there whole or not at all."""
     tensors = {f"{_PROBES}:{field}": getattr(shard.probes, field) for field in ProbeHits.__dataclass_fields__}
     for name, module in shard.modules.items():
         tensors |= {f"{name}:{field}": getattr(module, field) for field in ModuleShard.__dataclass_fields__}
     # One entry only: several would be written in an order that changes from run to run.
     described = json.dumps({**asdict(shard.header), "modules": list(shard.modules), "checksum": _checksum(tensors)})
-    target = shard_path(folder, shard.header.first)
-    part = target.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
+    with whole_file(shard_path(folder, shard.header.first)) as file:
         file.write(save(tensors, metadata={"shard": described}))
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(target)
 
 
 def read_header(folder: Path, first: int) -> ShardHeader:
