@@ -1,14 +1,12 @@
 """Low-rank factors of a preconditioned query (paper, section 3.2.2: query batching)."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Sketched columns beyond the rank, and passes over the matrix that sharpen the sketch.
-OVERSAMPLING = 8
-POWER_ITERATIONS = 2
-# A sketch pays for ranks below this share of the full one.
-SKETCHED_SHARE = 0.25
+from engine.maths.components import leading_components
+
+# A query is factored once and used for every sequence, so its sketch is sharpened more than a sequence's.
+REFINEMENTS = 3
 FIRST_RANK = 16
 
 Factors = tuple[Float[Tensor, "d_out rank"], Float[Tensor, "d_in rank"]]
@@ -17,8 +15,7 @@ Factors = tuple[Float[Tensor, "d_out rank"], Float[Tensor, "d_in rank"]]
 def factor(matrix: Float[Tensor, "d_out d_in"], rank: int) -> Factors:
     """The best approximation U V^T of that rank in the Frobenius norm; singular values are split evenly.
 
-    A rank far below the full one is found by randomised subspace iteration (Halko et al. 2011), with a fixed
-    seed; its error is near the least possible one.
+    A rank below the full one is found from a sketch (`maths.components`); its error is near the least possible one.
     """
     return _halves(*_leading(matrix, min(rank, *matrix.shape)))
 
@@ -41,16 +38,8 @@ def factor_to_energy(matrix: Float[Tensor, "d_out d_in"], share: float) -> Facto
 
 def _leading(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
     """The leading singular triplets: left [out, rank], values, right [in, rank]."""
-    if rank + OVERSAMPLING > SKETCHED_SHARE * min(matrix.shape):
-        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-        return left[:, :rank], values[:rank], right[:rank].T
-    generator = torch.Generator().manual_seed(rank)
-    sketch = torch.randn(matrix.shape[1], rank + OVERSAMPLING, generator=generator, dtype=torch.float32)
-    columns = torch.linalg.qr(matrix @ sketch.to(matrix))[0]
-    for _ in range(POWER_ITERATIONS):
-        columns = torch.linalg.qr(matrix @ torch.linalg.qr(matrix.T @ columns)[0])[0]
-    inner, values, right = torch.linalg.svd(columns.T @ matrix, full_matrices=False)
-    return (columns @ inner)[:, :rank], values[:rank], right[:rank].T
+    found = leading_components(matrix[None], rank, REFINEMENTS)
+    return found.left[0].T, found.values[0], found.right[0].T
 
 
 def _halves(left: Tensor, values: Tensor, right: Tensor) -> Factors:
