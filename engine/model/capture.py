@@ -30,6 +30,12 @@ class Captured:
     activations: Mapping[str, Float[Tensor, "sequence token d_in"]]
     output_gradients: Mapping[str, Float[Tensor, "sequence token d_out"]]
 
+    @property
+    def sharing(self) -> dict[str, str]:
+        """For each module the first one that read the same tensor."""
+        first: dict[int, str] = {}
+        return {name: first.setdefault(id(tensor), name) for name, tensor in self.activations.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Products:

@@ -1,9 +1,13 @@
 """A device's memory: how much of it is free, and what an allocation that failed looks like."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+
+from engine.errors import DeviceError
 
 _CPU_ALLOCATOR = ("defaultcpuallocator", "not enough memory", "can't allocate memory")
 _ACCELERATOR = ("out of memory", "cublas_status_alloc_failed", "hip_error_out_of_memory")
@@ -16,6 +20,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     # torch raises plain RuntimeErrors for the CPU's allocator, for cuBLAS's workspace and on Apple's GPUs.
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in text for sign in (*_CPU_ALLOCATOR, *_ACCELERATOR))
+
+
+@contextmanager
+def shortage_as(problem: str, remedy: str) -> Iterator[None]:
+    """Turn a failed allocation into a DeviceError that says so and what to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError(problem, remedy) from error
 
 
 def empty_caches() -> None:

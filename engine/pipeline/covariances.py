@@ -1,7 +1,5 @@
 """The first pass of a fit: sums of a a^T and d d^T over the positions that predict a token."""
 
-from collections.abc import Mapping
-
 from torch import Tensor
 
 from engine.corpus.batches import Batch, Sequences
@@ -51,7 +49,7 @@ class Covariances:
         counted = batch.predicting
         self.sequences += len(batch.index)
         self.positions += int(counted.sum())
-        self.sharing.update(sharing(captured.activations))
+        self.sharing.update(captured.sharing)
         for name, gradients in captured.output_gradients.items():
             # Where nothing is predicted they are zero, and add nothing.
             self._add(self.output_gradients, name, gradients.flatten(0, 1))
@@ -91,9 +89,3 @@ def covariances(
         Products(config.precision),
     )
     return sums
-
-
-def sharing(activations: Mapping[str, Tensor]) -> dict[str, str]:
-    """For each module the first one that read the same tensor."""
-    first: dict[int, str] = {}
-    return {name: first.setdefault(id(tensor), name) for name, tensor in activations.items()}

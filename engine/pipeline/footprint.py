@@ -1,7 +1,6 @@
 """What forward and backward hold in memory, measured on two sequences and stretched to any batch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +10,7 @@ from engine.errors import DeviceError
 from engine.model.capture import IN_FLOAT32, Capture, Captured, Products, capture
 from engine.model.language_model import LanguageModel
 from engine.model.ledger import Ledger
-from engine.model.memory import free_memory, is_out_of_memory
+from engine.model.memory import free_memory, shortage_as
 from engine.pipeline.one_batch import LabelChoice, captured_gradients, true_labels
 from engine.terms import BatchTokens
 
@@ -52,12 +51,10 @@ def footprint(
 
     Raises: DeviceError when two do not fit in memory.
     """
-    with capture(model, products) as opened, _named_shortage(model, length):
+    with capture(model, products) as opened, _shortage(model, length):
         (one, _), (two, captured) = (_held(model, opened, labels, count, length) for count in (1, 2))
-    first: dict[int, str] = {}
-    sharing = {name: first.setdefault(id(tensor), name) for name, tensor in captured.activations.items()}
     tensors = tuple(size / (2 * length) for size in two.at_peak)
-    return Footprint(2 * one.peak - two.peak, (two.peak - one.peak) / length, tensors, sharing)
+    return Footprint(2 * one.peak - two.peak, (two.peak - one.peak) / length, tensors, captured.sharing)
 
 
 def _held(
@@ -72,17 +69,11 @@ def _held(
     return ledger, captured
 
 
-@contextmanager
-def _named_shortage(model: LanguageModel, length: int) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise DeviceError(
-            f"Two sequences of {length} tokens do not fit in the memory of {model.device} together.",
-            "Cut the corpus into shorter sequences, load the model in bfloat16, or take a larger device.",
-        ) from error
+def _shortage(model: LanguageModel, length: int) -> AbstractContextManager[None]:
+    return shortage_as(
+        f"Two sequences of {length} tokens do not fit in the memory of {model.device} together.",
+        "Cut the corpus into shorter sequences, load the model in bfloat16, or take a larger device.",
+    )
 
 
 def tokens_in_force(model: LanguageModel, sequences: Sequences, batch_tokens: BatchTokens, products: Products) -> int:

@@ -1,12 +1,12 @@
 """Recovery from a lack of memory: a batch that does not fit is released and halved, and what fits is remembered."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from engine.corpus.batches import Batch
 from engine.errors import DeviceError
-from engine.model.memory import empty_caches, is_out_of_memory
+from engine.model.memory import empty_caches, is_out_of_memory, shortage_as
 
 T = TypeVar("T")
 
@@ -63,19 +63,13 @@ def _tried(work: Callable[[Batch], T], part: Batch) -> list[T]:
     return []
 
 
-@contextmanager
-def named_shortage(part: Batch) -> Iterator[None]:
+def named_shortage(part: Batch) -> AbstractContextManager[None]:
     """Turn a lack of memory in what is done with a batch's gradients into an error that says what to do."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise DeviceError(
-            f"The memory of {part.ids.device} ran out over {len(part.index)} sequences of up to "
-            f"{part.ids.shape[1]} tokens, after their gradients were made.",
-            "Lower batch_tokens, ask fewer queries at a time, or give a rank: `influence plan` says what each takes.",
-        ) from error
+    return shortage_as(
+        f"The memory of {part.ids.device} ran out over {len(part.index)} sequences of up to {part.ids.shape[1]} "
+        "tokens, after their gradients were made.",
+        "Lower batch_tokens, ask fewer queries at a time, or give a rank: `influence plan` says what each takes.",
+    )
 
 
 def _too_long(part: Batch) -> DeviceError:
