@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from scipy.stats import pearsonr, spearmanr
 
 from benchmarks import subject
 from benchmarks.floor import floor_pass
@@ -15,7 +14,11 @@ from benchmarks.machine import Parts
 from benchmarks.subject import Settings
 from engine import FactorConfig, Factors, LanguageModel, PreparedQueries, ScoreConfig, Sequence, fit_factors, prepare
 from engine.corpus.batches import Batch, batches
+from engine.maths.agreement import pearson, spearman
 from engine.terms import Precision, Progress
+
+if TYPE_CHECKING:
+    from benchmarks.reference import Kronfluence
 
 # Factors that only serve to be scanned with need not be good ones.
 FEW = 4
@@ -81,6 +84,17 @@ class StageClock:
         return parts
 
 
+def kronfluence(settings: Settings) -> "Kronfluence | str":
+    """kronfluence on the subject, or why not."""
+    if not settings.kronfluence:
+        return "kronfluence was left out"
+    try:
+        from benchmarks.reference import Kronfluence
+    except ImportError as error:
+        return f"kronfluence is not there: {error}"
+    return Kronfluence(settings)
+
+
 def side(run: Callable[..., object], *arguments: object) -> Callable[[], None]:
     """A side whose result is let go of."""
     bound = partial(run, *arguments)
@@ -95,7 +109,6 @@ def agreement(left: torch.Tensor | None, right: torch.Tensor | None) -> str:
     """The least Pearson and Spearman over queries of two [query, sequence] arrays of scores."""
     assert left is not None
     assert right is not None
-    pairs = [(a.double().cpu().numpy(), b.double().cpu().numpy()) for a, b in zip(left, right, strict=True)]
-    pearson = np.min([pearsonr(*pair).statistic for pair in pairs])
-    spearman = np.min([spearmanr(*pair).statistic for pair in pairs])
-    return f"scores against float32's, least of {len(pairs)} queries: Pearson {pearson:.6f}, Spearman {spearman:.5f}"
+    pairs = [(a.cpu().float().numpy(), b.cpu().float().numpy()) for a, b in zip(left, right, strict=True)]
+    least = min(pearson(*pair) for pair in pairs), min(spearman(*pair) for pair in pairs)
+    return f"scores against float32's, least of {len(pairs)} queries: Pearson {least[0]:.6f}, Spearman {least[1]:.5f}"

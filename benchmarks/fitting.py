@@ -1,6 +1,6 @@
 """Rows of the fit: its two passes, its eigendecompositions, in float32 and with bfloat16 statistics."""
 
-from benchmarks.bench import Bench, StageClock, agreement
+from benchmarks.bench import Bench, StageClock, agreement, kronfluence
 from benchmarks.machine import Measured, Parts, measure
 from benchmarks.rows import FLOORS, Row
 from benchmarks.subject import Settings
@@ -18,14 +18,10 @@ def fit(settings: Settings) -> list[Row]:
     """Both passes together, each alone, and the eigendecompositions, beside kronfluence's."""
     bench = Bench.of(settings)
     sides = {"floor": bench.floor, "engine": lambda: timed_fit(bench, FactorConfig(batch_tokens=settings.batch_tokens))}
-    absent = ""
-    if settings.kronfluence:
-        try:
-            from benchmarks.reference import Kronfluence
-
-            sides["kronfluence"] = Kronfluence(settings).fit
-        except ImportError as error:
-            absent = f"kronfluence is not there: {error}"
+    other = kronfluence(settings)
+    absent = other if isinstance(other, str) else ""
+    if not isinstance(other, str):
+        sides["kronfluence"] = other.fit
     found = measure(sides, settings.repeats, settings.device, frozenset({"kronfluence"}))
     rows = [_row("fit passes", "fit, covariance and eigenvalue pass together", PASSES, found, absent)]
     return rows + [_row(f"fit, {words}", f"fit, {words}", (stage,), found, absent) for stage, words in STAGES.items()]

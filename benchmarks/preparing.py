@@ -1,7 +1,7 @@
 """Rows of query preparation, each, in floor passes of one sequence."""
 
 from benchmarks import subject
-from benchmarks.bench import FEW, Bench, side
+from benchmarks.bench import FEW, Bench, kronfluence, side
 from benchmarks.floor import floor_pass
 from benchmarks.machine import Measured, measure
 from benchmarks.rows import ONE_FLOOR, Row
@@ -49,13 +49,9 @@ def _as_query(ids: tuple[int, ...]) -> Query:
 
 
 def _add_kronfluence(settings: Settings, sides: Sides) -> str:
-    if not settings.kronfluence:
-        return "kronfluence was left out"
-    try:
-        from benchmarks.reference import Kronfluence
-    except ImportError as error:
-        return f"kronfluence is not there: {error}"
-    other = Kronfluence(settings)
+    other = kronfluence(settings)
+    if isinstance(other, str):
+        return other
     other.fit(FEW)
     low = {"query_gradient_low_rank": settings.rank, "query_gradient_accumulation_steps": 10}
     sides["kronfluence, one"] = side(lambda: other.scores(1, 1, **low))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks.bench import FEW, Bench, agreement, side
+from benchmarks.bench import FEW, Bench, agreement, kronfluence, side
 from benchmarks.machine import Measured, Parts, measure
 from benchmarks.rows import Row, floors
 from benchmarks.subject import Settings
@@ -117,13 +117,9 @@ UNCOUNTED = frozenset({"kronfluence", "kronfluence, one sequence"})
 
 def add_kronfluence(settings: Settings, sides: Sides, count: int, **arguments: object) -> str:
     """Add kronfluence's sides, or say why not: the whole scan, and one of one sequence (the queries' preparation)."""
-    if not settings.kronfluence:
-        return "kronfluence was left out"
-    try:
-        from benchmarks.reference import Kronfluence
-    except ImportError as error:
-        return f"kronfluence is not there: {error}"
-    other = Kronfluence(settings)
+    other = kronfluence(settings)
+    if isinstance(other, str):
+        return other
     other.fit(FEW)
     sides["kronfluence"] = side(lambda: other.scores(count, settings.sequences, **arguments))
     sides["kronfluence, one sequence"] = side(lambda: other.scores(count, 1, **arguments))

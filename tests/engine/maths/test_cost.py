@@ -1,32 +1,13 @@
 """The cost model against what the ways of scoring take."""
 
-import time
-from collections.abc import Callable
-
 import pytest
-import torch
 
-from engine.maths.cost import Work, by_factors, by_gradients, by_gradients_of_factors, by_tokens
-from engine.maths.influence import (
-    factored_sequence_influences,
-    factored_token_influences,
-    sequence_influences,
-    token_influences,
-)
+from benchmarks.cost_model import seconds, ways
+from engine.maths.cost import Work
 
-RANK = 16
+REPEATS = 4
 # Fewer times apart than this, the model may choose either; the shapes below are chosen far from the border.
 CLEAR = 3.0
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """The least of a few times: what else the machine does can only add to it."""
-    times = []
-    for _ in range(4):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return min(times)
 
 
 @pytest.mark.parametrize(
@@ -39,24 +20,10 @@ def seconds(run: Callable[[], object]) -> float:
     ],
 )
 def test_where_the_cost_model_sees_a_clear_difference_the_clock_sees_the_same_winner(work: Work) -> None:
-    generator = torch.Generator().manual_seed(0)
-    d = torch.randn(work.sequences, work.tokens, work.d_out, generator=generator)
-    a = torch.randn(work.sequences, work.tokens, work.d_in, generator=generator)
-    left = torch.randn(work.queries, work.d_out, RANK, generator=generator)
-    right = torch.randn(work.queries, work.d_in, RANK, generator=generator)
-    whole = left @ right.transpose(1, 2)
-    ways: dict[str, tuple[float, Callable[[], object]]] = {
-        "tokens": (by_tokens(work), lambda: token_influences(d, a, whole)),
-        "factors": (by_factors(work, RANK), lambda: factored_token_influences(d, a, left, right)),
-        "gradients": (by_gradients(work), lambda: sequence_influences(d, a, whole)),
-        "gradients of factors": (
-            by_gradients_of_factors(work, RANK),
-            lambda: factored_sequence_influences(d, a, left, right),
-        ),
-    }
-    costs = {name: cost for name, (cost, _) in ways.items()}
-    times = {name: seconds(run) for name, (_, run) in ways.items()}
-    clear = [(one, other) for one in ways for other in ways if costs[other] > CLEAR * costs[one]]
+    found = {name: (cost, seconds(run, REPEATS)) for name, cost, run in ways(work)}
+    costs = {name: cost for name, (cost, _) in found.items()}
+    times = {name: taken for name, (_, taken) in found.items()}
+    clear = [(one, other) for one in found for other in found if costs[other] > CLEAR * costs[one]]
     assert clear, "the shape decides nothing"
     for one, other in clear:
         assert times[one] < times[other], (one, other, costs, times)
