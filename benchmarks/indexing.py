@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from app.demo import bundle
+from app.worker.candidates import candidates_for
 from benchmarks import demo, subject
 from benchmarks.bench import Bench, side
 from benchmarks.machine import measure
@@ -30,7 +31,7 @@ from engine.terms import silent
 
 KEEP = 10
 # As the product takes them: so many of each sign are scored exactly.
-CANDIDATES = 50
+CANDIDATES = candidates_for(KEEP)
 PROBES = 20
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Series
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,12 @@ from app.worker.preparing import Ready
 from app.worker.scans import Asked
 from engine import GradientIndex, LexicalIndex, search
 
-CANDIDATES_A_KEPT = 4
-LEAST_CANDIDATES = 50
+CANDIDATES_A_KEPT = 2.5
+
+
+def candidates_for(keep: int) -> int:
+    """How many sequences of each sign are looked up and scored exactly, so that `keep` of them can be shown."""
+    return ceil(CANDIDATES_A_KEPT * keep)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class IndexedChooser:
 
     def __call__(self, runs: Series[Asked]) -> list[Chosen]:
         """The candidates of each run: looked up for all together, cut to what each one alone would get."""
-        most = [max(CANDIDATES_A_KEPT * run.query.keep, LEAST_CANDIDATES) for run in runs]
+        most = [candidates_for(run.query.keep) for run in runs]
         asked = [translate.query(run.query) for run in runs]
         found = search(self.ready.model, self.ready.factors, self.index, asked, max(most))
         return [

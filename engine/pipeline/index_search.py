@@ -18,8 +18,8 @@ from engine.storage.gradient_shard import ModuleShard, Shard
 from engine.storage.prepared import Factored
 from engine.terms import ProgressCallback, Query, silent
 
-# Entries of the largest intermediate matrix; a few times that is what a search holds.
-ENTRIES = 2**22
+# Entries of the largest intermediate matrix: so few that it stays in a processor's cache. A search holds a few such.
+ENTRIES = 2**19
 
 
 @dataclass(frozen=True, slots=True)
