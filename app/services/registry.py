@@ -78,6 +78,26 @@ def add_model(
     return True
 
 
+def corpus_for(session: Session, name: str, corpus: str | None) -> str:
+    """The corpus that a command about a model means: the one given, or what the model was trained on.
+
+    Raises: NotFound for a model or corpus that is not on the list; InvalidInput where no corpus is meant.
+    """
+    model = session.get(Model, name)
+    if model is None:
+        raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
+    meant = corpus or model.corpus
+    if meant is None:
+        raise InvalidInput(
+            f"The model {name!r} names no corpus it was trained on.",
+            "Say which one is meant: give a corpus's name after the model's.",
+            "corpus",
+        )
+    if session.get(Corpus, meant) is None:
+        raise NotFound(f"There is no corpus named {meant!r}.", "`influence corpus list` shows those there are.")
+    return meant
+
+
 def refit(session: Session, jobs: Jobs, name: str) -> None:
     """Forget a model's factors and let a worker fit them again."""
     begin_write(session)

@@ -5,8 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.models import Corpus, Model
-from app.services.errors import InvalidInput, NotFound
+from app.services import registry
 from app.services.run_settings import RunSettings
 from app.settings import Settings
 from app.worker import translate
@@ -30,7 +29,8 @@ def forecast(
     Raises: NotFound for a model or corpus that is not on the list; InvalidInput without a corpus to plan for.
     """
     chosen = RunSettings()
-    over = _corpus(sessions, name, corpus)
+    with sessions() as session:
+        over = registry.corpus_for(session, name, corpus)
     ground = Preparation(settings, sessions, Loaded(settings), "plan").groundwork(name, over, chosen, _silent)
     # Read before the model is run: the allocator keeps what running it leaves.
     held = resident_memory()
@@ -48,24 +48,6 @@ def forecast(
         "fit": _work(planned.fit, planned.fit_peak, times.fit, planned.free),
         "scan": _work(planned.scan, planned.scan_peak, times.scan, planned.free),
     }
-
-
-def _corpus(sessions: sessionmaker[Session], name: str, corpus: str | None) -> str:
-    """The corpus to plan for, once it is sure that it and the model are on the list."""
-    with sessions() as session:
-        model = session.get(Model, name)
-        if model is None:
-            raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
-        over = corpus or model.corpus
-        if over is None:
-            raise InvalidInput(
-                f"The model {name!r} names no corpus it was trained on.",
-                f"Say which one to plan for: `influence plan {name} CORPUS`.",
-                "corpus",
-            )
-        if session.get(Corpus, over) is None:
-            raise NotFound(f"There is no corpus named {over!r}.", "`influence corpus list` shows those there are.")
-    return over
 
 
 def _subject(planned: Plan) -> dict[str, Any]:

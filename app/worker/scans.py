@@ -12,7 +12,8 @@ from app.columns import now
 from app.database import writing
 from app.models import Model, Query, Run, Scan, ScanShard
 
-MOST_RUNS = 64
+# Beyond this many a scan's layer totals and kept lists weigh as much as its queries.
+MOST_RUNS = 512
 _FLOAT_BYTES = 4
 
 
