@@ -108,6 +108,8 @@ class Corpus(Base):
 class TokenizedCorpus(Leased, Base):
     """A corpus as one tokenizer reads it, cut into sequences of at most `length` tokens.
 
+    `parts` are what it was cut from, in order: the folder of each, and how many documents, sequences and tokens there
+    were with it, under which fingerprint; so a scan that began before the corpus grew knows what it passed over.
     Its lexical index and its groups of duplicates are made once, by the worker named in `preparer`; `duplicates`
     counts the sequences that repeat an earlier one.
     """
@@ -120,6 +122,7 @@ class TokenizedCorpus(Leased, Base):
     tokenizer_fingerprint: Mapped[str]
     length: Mapped[int]
     path: Mapped[str]
+    parts: Mapped[list[Any]] = mapped_column(default=list)
     documents: Mapped[int | None]
     sequences: Mapped[int]
     tokens: Mapped[int]
@@ -229,6 +232,7 @@ class Scan(Base):
 
     A scan of candidates passes over `candidates` only, places in the corpus in ascending order; its shards are
     stretches of that list. None means the whole corpus.
+    `corpus_sequences` is how many the corpus had when the scan was planned: it may grow meanwhile.
     """
 
     __tablename__ = "scans"
@@ -244,6 +248,7 @@ class Scan(Base):
     keep: Mapped[int]
     shard_sequences: Mapped[int | None]
     sequences: Mapped[int | None]
+    corpus_sequences: Mapped[int | None]
     candidates: Mapped[NDArray[np.int32] | None] = mapped_column(TypedArray("<i4"), deferred=True)
     seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -322,6 +327,8 @@ class Influence(Base):
 
     `duplicate_of` is the rank in the same list of the sequence it repeats, `overlap` the share of the query's
     words, weighted by rarity, that it holds.
+    `documents` are the documents it was cut from, each with its stretch and its other fields; `document`, `kind` and
+    `source` are those of the one that carries most of the influence.
     """
 
     __tablename__ = "influences"
@@ -336,6 +343,7 @@ class Influence(Base):
     kind: Mapped[str | None]
     source: Mapped[str]
     text: Mapped[str]
+    documents: Mapped[list[Any] | None]
     flags: Mapped[list[Any]] = mapped_column(default=list)
     duplicate_of: Mapped[int | None]
     overlap: Mapped[float | None]

@@ -21,7 +21,7 @@ ADDED = {
         ("chat_template", sa.Text()),
     ),
     "corpora": (("parts", sa.JSON()), ("reading", sa.JSON()), ("skipped", sa.JSON())),
-    "tokenized_corpora": (("documents", sa.Integer()),),
+    "tokenized_corpora": (("parts", sa.JSON()), ("documents", sa.Integer())),
     "factors": (("sequences", sa.Integer()),),
     "queries": (
         ("chat", sa.JSON()),
@@ -31,10 +31,17 @@ ADDED = {
         ("counted", sa.JSON()),
         ("candidates", sa.Text()),
     ),
+    "scans": (("corpus_sequences", sa.Integer()),),
     "runs": (("log_p_against", sa.Double()),),
+    "influences": (("documents", sa.JSON()),),
 }
 # What a row of an older revision holds, where the column is never empty.
-EMPTY = {("corpora", "parts"): "[]", ("corpora", "reading"): "{}", ("corpora", "skipped"): "{}"}
+EMPTY = {
+    ("corpora", "parts"): "[]",
+    ("corpora", "reading"): "{}",
+    ("corpora", "skipped"): "{}",
+    ("tokenized_corpora", "parts"): "[]",
+}
 
 
 def upgrade() -> None:

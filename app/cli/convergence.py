@@ -31,14 +31,13 @@ def convergence(
     Takes half a fit and one pass of the corpus, for up to 20 queries that were asked of it, curated ones first.
     """
     from app.worker.enough import convergence_of
-    from engine import Progress
 
     said = ""
 
-    def tell(progress: Progress) -> None:
+    def tell(stage: str) -> None:
         nonlocal said
-        if progress.stage != said:
-            said = progress.stage
+        if stage != said:
+            said = stage
             typer.echo(f"{said} ...", err=True)
 
     with opened() as here:

@@ -10,11 +10,13 @@ from app.services.run_settings import RunSettings
 from app.settings import Settings
 from app.worker import translate
 from app.worker.loaded import Loaded
-from app.worker.preparing import Preparation
-from engine import Progress
+from app.worker.preparing import Groundwork, Preparation
+from app.worker.sample import fitting_sample
+from app.worker.tokens import TokenSequences
+from engine import FactorConfig, IndexConfig, Progress, ScoreConfig
 from engine.model.memory import resident_memory
 from engine.pipeline.plan import Plan, Stage, make_plan
-from engine.pipeline.timing import expected_times
+from engine.pipeline.timing import Timing, expected_times
 
 KEEP = 50
 
@@ -37,17 +39,35 @@ def forecast(
     fit = translate.factor_config(chosen, settings)
     score = translate.score_config(chosen, settings, KEEP)
     index = translate.index_config(chosen, settings)
-    planned = make_plan(ground.model, ground.sequences, queries, fit, score, index)
-    times = expected_times(ground.model, ground.sequences, planned, fit, score)
+    sample = fitting_sample(ground.sequences, settings.fit_sequences)
+    planned, times = _planned(ground, ground.sequences, queries, fit, score, index)
+    fitting, fitting_times = (
+        (planned, times)
+        if len(sample) == len(ground.sequences)
+        else _planned(ground, sample, queries, fit, score, index)
+    )
     return {
         "model": name,
         "corpus": over,
         **_subject(planned),
         "process_bytes": held,
         "rank": chosen.rank,
-        "fit": _work(planned.fit, planned.fit_peak, times.fit, planned.free),
+        "fit_sequences": len(sample),
+        "fit": _work(fitting.fit, fitting.fit_peak, fitting_times.fit, fitting.free),
         "scan": _work(planned.scan, planned.scan_peak, times.scan, planned.free),
     }
+
+
+def _planned(
+    ground: Groundwork,
+    sequences: TokenSequences,
+    queries: int,
+    fit: FactorConfig,
+    score: ScoreConfig,
+    index: IndexConfig,
+) -> tuple[Plan, Timing]:
+    planned = make_plan(ground.model, sequences, queries, fit, score, index)
+    return planned, expected_times(ground.model, sequences, planned, fit, score)
 
 
 def _subject(planned: Plan) -> dict[str, Any]:

@@ -25,11 +25,13 @@ def test_the_plan_is_told_and_given_as_data(home: Settings) -> None:
         "tracked      6 modules in 2 layers: model.layers.*.mlp.gate_proj",
         "not tracked  model.embed_tokens",
         "towns: 30 sequences",
-        "fitting:",
+        "fitting on 30 sequences:",
         "corrected eigenvalues",
         "scanning for 8 queries at full rank:",
     ):
         assert words in told.stdout
+    fewer = home.model_copy(update={"fit_sequences": 10})
+    assert "fitting on 10 sequences:" in influence(fewer, "plan", "tiny").stdout
     given = influence(home, "plan", "tiny", "towns", "--json")
     body = json.loads(given.stdout)
     assert (body["model"], body["corpus"], body["queries"]) == ("tiny", "towns", 1)
