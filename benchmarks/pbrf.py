@@ -113,7 +113,8 @@ def influences(study: Study, vectors: Tensor) -> Tensor:
     """[vector, sequence]: the gradient of every sequence's log p along each vector, over the whole corpus."""
     steps = [study.layout.step(vector) for vector in vectors]
     modules = {name: Whole(torch.stack([step[name] for step in steps])) for name in study.model.tracked}
-    prepared = PreparedQueries(modules, (0.0,) * len(vectors), study.model.fingerprint, study.factors.fingerprint)
+    nothing, none = (0.0,) * len(vectors), (None,) * len(vectors)
+    prepared = PreparedQueries(modules, nothing, none, study.model.fingerprint, study.factors.fingerprint)
     found = score(study.model, study.factors, prepared, study.corpus, SCAN).sequence
     assert found is not None
     return found

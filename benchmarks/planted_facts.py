@@ -44,9 +44,9 @@ SCAN = ScoreConfig(per_token=False)
 
 def unpreconditioned(model: LanguageModel, asked: Series[bundle.DemoQuery]) -> PreparedQueries:
     """The queries' plain gradients, so that a scan gives gradient dot products."""
-    log_p, gradients = measured_gradients(model, [encode_query(model, query) for query in demo.queries(asked)])
+    found, gradients = measured_gradients(model, [encode_query(model, query) for query in demo.queries(asked)])
     modules = {name: Whole(gradient) for name, gradient in gradients.items()}
-    return PreparedQueries(modules, tuple(log_p), model.fingerprint, "identity")
+    return PreparedQueries(modules, found.log_p, found.log_p_against, model.fingerprint, "identity")
 
 
 def gradient_norms(model: LanguageModel, corpus: list[Sequence]) -> Tensor:

@@ -12,6 +12,7 @@ from engine.corpus.lexical import LexicalIndex, coverage
 from engine.corpus.shared_run import longest_shared_run
 from engine.errors import CorpusError, DeviceError, EngineError, FactorsError, ModelError, NumericalError, QueryError
 from engine.maths.summary import Summary
+from engine.model.generate import Written, write_completion
 from engine.model.language_model import LanguageModel
 from engine.pipeline.convergence import Convergence, ConvergenceConfig, convergence
 from engine.pipeline.fit import fit_factors
@@ -25,20 +26,24 @@ from engine.storage.prepared import PreparedQueries
 from engine.terms import (
     AbsoluteDamping,
     ByteBudget,
+    Contrast,
     FactorConfig,
     FixedRank,
     IndexConfig,
+    Measurement,
     Progress,
     Query,
     RelativeDamping,
     RetainedEnergy,
     ScoreConfig,
     Sequence,
+    Writing,
 )
 
 __all__ = [
     "AbsoluteDamping",
     "ByteBudget",
+    "Contrast",
     "Convergence",
     "ConvergenceConfig",
     "CorpusError",
@@ -54,6 +59,7 @@ __all__ = [
     "Influences",
     "LanguageModel",
     "LexicalIndex",
+    "Measurement",
     "ModelError",
     "NumericalError",
     "PreparedQueries",
@@ -65,6 +71,8 @@ __all__ = [
     "ScoreConfig",
     "Sequence",
     "Summary",
+    "Writing",
+    "Written",
     "build_index",
     "convergence",
     "coverage",
@@ -75,4 +83,5 @@ __all__ = [
     "rescore",
     "score",
     "search",
+    "write_completion",
 ]

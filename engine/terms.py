@@ -29,27 +29,82 @@ class Sequence:
         object.__setattr__(self, "ids", tuple(int(i) for i in ids))
 
 
+# [start, stop) of a completion's characters, or of its tokens where a query is given as ids.
+Stretch = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A measurement to explain: log p(completion | prompt), summed over the completion's tokens, in nats.
 
     Give either text, tokenised once by the model's tokenizer, or ids through `Query.from_ids`.
+    counted: of the sum, only the tokens whose own characters overlap one of these stretches of the completion; the
+        white space before a word is not the word's own. The others are still read. None counts all.
     """
 
     prompt: str = ""
     completion: str = ""
     prompt_ids: tuple[int, ...] | None = None
     completion_ids: tuple[int, ...] | None = None
+    counted: tuple[Stretch, ...] | None = None
+
+    def __post_init__(self) -> None:
+        length = len(self.completion if self.completion_ids is None else self.completion_ids)
+        for start, stop in self.counted or ():
+            if not 0 <= start < stop <= length:
+                raise QueryError(
+                    f"The stretch [{start}, {stop}) does not lie in the completion of length {length}.",
+                    "Give stretches with 0 <= start < stop <= the completion's length.",
+                )
 
     @classmethod
-    def from_ids(cls, prompt_ids: Series[int], completion_ids: Series[int]) -> "Query":
-        """A query of token ids, taken as they stand: no beginning-of-sequence token is put in front."""
+    def from_ids(
+        cls, prompt_ids: Series[int], completion_ids: Series[int], counted: Series[int] | None = None
+    ) -> "Query":
+        """A query of token ids, taken as they stand: no beginning-of-sequence token is put in front.
+
+        counted: which tokens of the completion count, by their places in it; None counts all.
+        """
         if not prompt_ids or not completion_ids:
             raise QueryError(
                 f"A query needs prompt and completion ids; got {len(prompt_ids)} and {len(completion_ids)}.",
                 "Give at least one token of each: the first completion token is predicted from the prompt.",
             )
-        return cls(prompt_ids=tuple(prompt_ids), completion_ids=tuple(completion_ids))
+        stretches = None if counted is None else tuple((place, place + 1) for place in sorted(set(counted)))
+        return cls(prompt_ids=tuple(prompt_ids), completion_ids=tuple(completion_ids), counted=stretches)
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A measurement of one completion against another: log p of `query` minus log p of `against`, in nats.
+
+    Influences on it say what raises the first more than the second; each is the difference of two influences.
+    """
+
+    query: Query
+    against: Query
+
+
+Measurement = Query | Contrast
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a model writes a completion: token by token, at most `max_tokens`.
+
+    temperature: 0 takes the likeliest token each time; above, tokens are drawn from p^(1 / temperature).
+    seed: of the draws, which depend on nothing else.
+    """
+
+    max_tokens: int = 32
+    temperature: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise QueryError(f"max_tokens={self.max_tokens} writes nothing.", "Give 1 or more.")
+        if not self.temperature >= 0:
+            raise QueryError(f"temperature={self.temperature} is below zero.", "Give 0 (greedy) or more.")
 
 
 def _positive(name: str, value: float) -> None:

@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from app.cli import asking, catalog, demo, logs, looking, plan, serving
+from app.cli import asking, catalog, convergence, corpora, demo, logs, looking, plan, serving
 from app.cli.ending import fail, leave
 from app.services.errors import ServiceError
 
@@ -19,8 +19,10 @@ cli = typer.Typer(
 serving.add_to(cli)
 asking.add_to(cli)
 catalog.add_to(cli)
+corpora.add_to(cli)
 looking.add_to(cli)
 plan.add_to(cli)
+convergence.add_to(cli)
 demo.add_to(cli)
 
 

@@ -8,25 +8,40 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.cli.candidates import CandidatesChoice, InOrder, given
+from app.cli.candidates import lines as candidate_lines
 from app.cli.ending import leave
+from app.cli.measured import (
+    Against,
+    AsChat,
+    Completions,
+    Count,
+    Counted,
+    MaxTokens,
+    Measured,
+    Seed,
+    System,
+    Temperature,
+    Writer,
+)
 from app.cli.opened import Opened, opened
-from app.services import catalog, queries, results
+from app.services import candidate_results, catalog, queries, results, units
 from app.services.shapes import InfluenceRow, QueryForm, QueryView, RunView, Scope
 
 EVERY_SECONDS = 0.3
-PAGE = 500
+# No list is longer.
+PAGE = 2_000
 SHOWN = 10
 
 Models = Annotated[list[str], typer.Option("--model", help="a model's name; may be given again")]
 Corpus = Annotated[str, typer.Option(help="the corpus to search")]
 Prompt = Annotated[str, typer.Option(help="what the model was given")]
-Completion = Annotated[str, typer.Option(help="what it said")]
 Keep = Annotated[int, typer.Option(min=1, max=500, help="how many sequences of each sign to keep")]
 ScopeChoice = Annotated[
     Scope,
     typer.Option(
         help="everything; lexical: those that share most words with the query; indexed: those that the gradient "
-        "index names"
+        "index names; candidates: those given by --candidates, which implies it"
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
@@ -41,29 +56,61 @@ def query(
     model: Models,
     corpus: Corpus,
     prompt: Prompt,
-    completion: Completion,
+    completion: Completions = None,
+    completion_from: Writer = None,
+    temperature: Temperature = 0.0,
+    seed: Seed = 0,
+    max_tokens: MaxTokens = 32,
+    chat: AsChat = False,
+    system: System = None,
+    against: Against = None,
+    count: Count = None,
+    counted: Counted = None,
     keep: Keep = 50,
     scope: ScopeChoice = "everything",
+    candidates: CandidatesChoice = None,
+    in_order: InOrder = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask which training sequences made the models say it; runs here when no worker is alive."""
-    form = QueryForm(prompt=prompt, completion=completion, models=model, corpus=corpus, keep=keep, scope=scope)
+    writing = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
+    measured = Measured(
+        completion or [], completion_from, writing, chat, system, against, count or [], counted or []
+    ).fields()
+    asked_of = {"models": model, "corpus": corpus, "keep": keep, "scope": scope}
+    form = QueryForm.model_validate({"prompt": prompt, **measured, **asked_of})
     with ExitStack() as stack:
         here = stack.enter_context(opened())
         with here.sessions() as session:
-            asked = queries.submit(session, here.jobs, form).id
+            form, label = _with_candidates(session, form, candidates)
+            submitted = queries.submit(session, here.jobs, form, label=label)
+        asked = [submitted.id, *(other.id for other in submitted.also)]
         try:
-            view = _wait(here, stack, asked, set(model))
+            views = [_wait(here, stack, one, set(model)) for one in asked]
         except KeyboardInterrupt:
-            typer.echo(f"The query {asked} goes on once a worker runs; `influence query` again shows it.", err=True)
+            typer.echo(
+                f"The query {', '.join(asked)} goes on once a worker runs; `influence query` again shows it.", err=True
+            )
             leave(130)
-        body = answer(here.sessions, view)
-        typer.echo(json.dumps(body, ensure_ascii=False, indent=1) if as_json else told(body))
-        failed = [run for run in view.runs if run.model in model and run.error is not None]
+        bodies = [answer(here.sessions, view) for view in views]
+        whole = bodies if len(bodies) > 1 else bodies[0]
+        lines = "\n\n".join(told(body, in_order=in_order) for body in bodies)
+        typer.echo(json.dumps(whole, ensure_ascii=False, indent=1) if as_json else lines)
+        failed = [run for view in views for run in view.runs if run.model in model and run.error is not None]
         for run in failed:
             assert run.error is not None
             typer.echo(f"{run.model}: {run.error.problem}\n{run.error.remedy}", err=True)
     leave(2 if failed else 0)
+
+
+def _with_candidates(session: Session, form: QueryForm, source: str | None) -> tuple[QueryForm, str | None]:
+    """The form with the candidates that the command names, and what they are called."""
+    if source is None:
+        return form, None
+    if form.scope == "everything":
+        form = form.model_copy(update={"scope": "candidates"})
+    found, label = given(session, source)
+    return form.model_copy(update={"candidates": found}), label
 
 
 def _wait(here: Opened, stack: ExitStack, query_id: str, models: set[str]) -> QueryView:
@@ -108,6 +155,9 @@ def answer(sessions: sessionmaker[Session], view: QueryView) -> dict[str, Any]:
                 sign: [row.model_dump(mode="json") for row in all_rows(session, run["id"], sign)] if done else []
                 for sign in ("positive", "negative")
             }
+            if done and view.candidates is not None:
+                ordered = candidate_results.in_order(session, run["id"])
+                run["candidates"] = [row.model_dump(mode="json") for row in ordered.rows]
     return body
 
 
@@ -116,19 +166,43 @@ def all_rows(session: Session, run_id: str, sign: Any) -> list[InfluenceRow]:
     return results.influences(session, run_id, sign, 0, PAGE).rows
 
 
-def told(body: dict[str, Any]) -> str:
-    """The answer for a person: the ten heaviest of each run and sign."""
+def told(body: dict[str, Any], *, in_order: bool = False) -> str:
+    """The answer for a person: the ten heaviest of each run and sign; of candidates, all."""
     scope = "" if body["scope"] == "everything" else f", {body['scope']}"
-    lines = [f"{body['prompt']} -> {body['completion']}   ({body['id']}{scope})"]
+    lines = [f"{asked(body)}   ({body['id']}{scope})"]
     for run in body["runs"]:
-        log_p = "" if run["log_p"] is None else f"   log p = {run['log_p']:.2f} nats"
-        lines.append(f"\n{run['model']}: {run['state']}{log_p}")
+        lines.append(f"\n{run['model']}: {run['state']}{_log_p(run)}")
+        if run.get("candidates"):
+            lines += candidate_lines(run["candidates"], in_order)
+            continue
+        raw = any(row["nats_per_copy"] is None for rows in run["influences"].values() for row in rows)
         for sign, rows in run["influences"].items():
-            lines += [f"  {sign}, nats per added copy"] if rows else []
+            lines += [f"  {sign}, {units.unit(None if raw else 1).name}"] if rows else []
             lines += [_line(row) for row in rows[:SHOWN]]
+        lines += [f"  {units.why_raw(run['model'])}"] if raw else []
     return "\n".join(lines)
+
+
+def asked(body: dict[str, Any]) -> str:
+    """What is measured, on a line."""
+    told = f"{'chat: ' if body['format'] == 'chat' else ''}{body['prompt']} -> {body['completion']}"
+    parts = [body["completion"][start:stop] for start, stop in body["counted"] or ()]
+    told += f" [counting {', '.join(map(repr, parts))}]" if parts else ""
+    told += f" [written by {body['writer']}]" if body["writer"] else ""
+    return told + (f" rather than {body['against']}" if body["against"] is not None else "")
+
+
+def _log_p(run: dict[str, Any]) -> str:
+    value, against = run["log_p"], run["log_p_against"]
+    if value is None:
+        return ""
+    contrast = "" if against is None else f" - ({against:.2f}) = {value - against:+.2f}"
+    return f"   log p = {value:.2f}{contrast} nats"
 
 
 def _line(row: dict[str, Any]) -> str:
     text = " ".join(row["text"].split())[:90]
-    return f"  {row['rank']:>3}  {row['nats_per_copy']:+.4g}  {row['document']:<18}  {text}"
+    per_copy = row["nats_per_copy"]
+    value = f"{per_copy:+.4g}" if per_copy is not None else f"{row['influence']:+.4g} {100 * row['relative']:>+5.0f} %"
+    document = f"{row['document']} +{row['others']}" if row.get("others") else row["document"]
+    return f"  {row['rank']:>3}  {value}  {document:<18}  {text}"

@@ -1,31 +1,39 @@
-"""`influence model`, `influence corpus` and `influence index`: what can be asked."""
+"""`influence model` and `influence index`: what can be asked."""
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.cli.listing import AsJson, show
 from app.cli.opened import opened
-from app.services import catalog, indexes, registry
-from app.services.shapes import CorpusView, IndexView, ModelView, Shape
+from app.cli.plan import kinds
+from app.services import catalog, indexes, registry, units
+from app.services.errors import InvalidInput
+from app.services.shapes import AdapterWeights, IndexView, ModelView
 
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON array")]
-models = typer.Typer(no_args_is_help=True, help="Language models: list, add, refit.")
-corpora = typer.Typer(no_args_is_help=True, help="Training corpora: list, add.")
+models = typer.Typer(no_args_is_help=True, help="Language models: list, show, add, set, refit.")
+
+
+def _number(written: str) -> int:
+    """A number of tokens as a person writes it: 600000000, 600_000_000 or 2e12."""
+    try:
+        return round(float(written))
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(
+            f"{written!r} is no number of tokens.", "Write it as 2000000000 or 2e9.", "tokens"
+        ) from error
+
+
+Tokens = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="how many tokens it was trained on, as 2e12, where that is no corpus here"),
+]
 
 
 def add_to(cli: typer.Typer) -> None:
     """Put these commands on the command line."""
     cli.add_typer(models, name="model")
-    cli.add_typer(corpora, name="corpus")
     cli.command("index")(index)
-
-
-def _print(views: Sequence[Shape], lines: Sequence[str], as_json: bool) -> None:
-    whole = json.dumps([view.model_dump(mode="json") for view in views], ensure_ascii=False, indent=1)
-    typer.echo(whole if as_json else "\n".join(lines) or "none yet")
 
 
 @models.command("list")
@@ -33,7 +41,7 @@ def list_models(as_json: AsJson = False) -> None:
     """The models and how their preparation stands."""
     with opened() as here, here.sessions() as session:
         found = catalog.models(session)
-    _print(found, [_model_line(one) for one in found], as_json)
+    show(found, [_model_line(one) for one in found], as_json)
 
 
 def _model_line(model: ModelView) -> str:
@@ -55,17 +63,108 @@ def _index_line(found: IndexView) -> str:
     return f"index of {found.corpus}  {(found.bytes or 0) / 1e6:.1f} MB, {found.sequences:,} sequences, {recall}"
 
 
+@models.command("show")
+def show_model(
+    name: str, as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False
+) -> None:
+    """What a model is made of, which of its weights are tracked, and what makes its numbers."""
+    with opened() as here, here.sessions() as session:
+        found = catalog.model(session, name)
+    typer.echo(found.model_dump_json(indent=1) if as_json else told(found))
+
+
+def told(model: ModelView) -> str:
+    """A model for a person."""
+    return "\n".join([_model_line(model), *(f"  {name:<18} {value}" for name, value in _facts(model)), *_next(model)])
+
+
+def _facts(model: ModelView) -> list[tuple[str, str]]:
+    """Names and values, those left out that say nothing."""
+    unknown = "not yet known"
+    facts: list[tuple[str, str | None]] = [
+        ("revision", model.revision),
+        ("GGUF file", model.gguf_file),
+        ("adapter", model.adapter),
+        ("influence is over", model.weights),
+        ("trained on", _trained_on(model)),
+        ("context", unknown if model.context_length is None else f"{model.context_length:,} tokens"),
+        ("chat template", "yes" if model.chat_template else "no"),
+        ("weights", model.fingerprint or unknown),
+        ("tokenizer", model.tokenizer_fingerprint or unknown),
+        ("layers", f"{len(model.layers)}" if model.layers else unknown),
+        ("tracked", f"{len(model.tracked)} matrices: {kinds(model.tracked)}" if model.tracked else unknown),
+        ("not tracked", kinds(model.untracked) if model.untracked else unknown),
+    ]
+    return [(name, value) for name, value in facts if value is not None]
+
+
+def _trained_on(model: ModelView) -> str:
+    tokens = None if model.training_tokens is None else f"{model.training_tokens:,} tokens"
+    if model.corpus is not None:
+        return f"the corpus {model.corpus}" + ("" if tokens is None else f"; of other corpora, {tokens} count")
+    return tokens or f"unknown, so influences are raw; `{units.remedy(model.name)}` makes it known"
+
+
+def _next(model: ModelView) -> list[str]:
+    return [f"`influence plan {model.name} CORPUS` says what fitting and scanning will take."]
+
+
 @models.command("add")
 def add_model(
     name: str,
-    source: Annotated[str, typer.Argument(help="a Hugging Face folder or hub id with safetensors weights")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="a Hugging Face folder or hub id with safetensors weights, a .gguf file, or package:NAME for the "
+            ".gguf file of an installed Python package"
+        ),
+    ],
     corpus: Annotated[str | None, typer.Option(help="what it was trained on: factors are fitted at once")] = None,
     revision: Annotated[str | None, typer.Option(help="a branch, tag or commit of a hub id")] = None,
+    gguf_file: Annotated[
+        str | None, typer.Option("--gguf-file", metavar="NAME", help="a .gguf file in the folder or hub id")
+    ] = None,
+    adapter: Annotated[str | None, typer.Option(metavar="FOLDER", help="a LoRA adapter that peft saved")] = None,
+    adapter_weights: Annotated[
+        AdapterWeights | None,
+        typer.Option(
+            help="merged (if not said): the adapter is added into the weights, which are tracked; adapter: its own "
+            "matrices are tracked"
+        ),
+    ] = None,
+    training_tokens: Tokens = None,
 ) -> None:
-    """Register a model; a worker reads it and fits its factors."""
+    """Register a model; a worker reads it, and fits its factors if it was trained on a corpus that is here."""
     with opened() as here, here.sessions() as session:
-        new = registry.add_model(session, here.jobs, name, source, corpus=corpus, revision=revision)
+        new = registry.add_model(
+            session,
+            here.jobs,
+            name,
+            source,
+            corpus=corpus,
+            revision=revision,
+            gguf_file=gguf_file,
+            adapter=adapter,
+            adapter_weights=adapter_weights,
+            training_tokens=None if training_tokens is None else _number(training_tokens),
+        )
     typer.echo(f"{name} is registered." if new else f"{name} was registered already.")
+
+
+@models.command("set")
+def set_model(
+    name: str,
+    training_tokens: Annotated[
+        str, typer.Option(metavar="N", help="how many tokens it was trained on, as 2000000000 or 2e9")
+    ],
+) -> None:
+    """Say how much a model was trained on, so that influences can be told per added copy."""
+    with opened() as here, here.sessions() as session:
+        filled = registry.set_training_tokens(session, name, _number(training_tokens))
+    typer.echo(
+        f"{name}: later runs tell influences per added copy, wherever its training corpus is not the one scanned."
+    )
+    typer.echo(f"Runs that are done keep the N they were made with; {filled} that had none took it now.")
 
 
 @models.command("refit")
@@ -89,31 +188,3 @@ def index(
     typer.echo(f"The index of {model} over {corpus} {said}")
     if new and not alive:
         typer.echo("No worker is alive: start one with `influence worker`, or `influence up`.", err=True)
-
-
-@corpora.command("list")
-def list_corpora(as_json: AsJson = False) -> None:
-    """The corpora and their sizes."""
-    with opened() as here, here.sessions() as session:
-        found = catalog.corpora(session)
-    _print(found, [_corpus_line(one) for one in found], as_json)
-
-
-def _corpus_line(corpus: CorpusView) -> str:
-    wrong = "" if corpus.error is None else f"  {corpus.error.problem} {corpus.error.remedy}"
-    return f"{corpus.name:<20}  {corpus.state:<9}  {corpus.documents:,} documents  {corpus.source}{wrong}"
-
-
-@corpora.command("add")
-def add_corpus(
-    name: str,
-    source: Annotated[Path, typer.Argument(help="a .jsonl file: one object a line, with text, id, kind, source")],
-) -> None:
-    """Take in the documents of a file, checking every line."""
-    from app.worker.documents import add_corpus as take_in
-    from app.worker.documents import read_json_lines
-
-    with opened() as here:
-        home = here.settings.home.resolve()
-        new = take_in(here.sessions, home, name, str(source.resolve()), read_json_lines(source, name))
-    typer.echo(f"{name} is ready." if new else f"{name} was there already.")

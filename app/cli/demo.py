@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.cli.asking import all_rows
 from app.cli.ending import leave
 from app.cli.opened import Opened, opened
+from app.cli.real import real_demo
 from app.cli.serving import up
 from app.demo import bundle, figures
 from app.demo.prepare import CORPUS, prepare
@@ -27,7 +28,10 @@ DEPTH = 500
 EVERY_SECONDS = 0.5
 FORWARD = "forward"
 
-Once = Annotated[bool, typer.Option("--once", help="answer all, print one JSON object, and end")]
+Once = Annotated[bool, typer.Option("--once", help="answer all, print what came of it, and end")]
+Real = Annotated[
+    bool, typer.Option("--real", help="a pretrained model in place of the demo's: the paper's word-order experiment")
+]
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -35,8 +39,15 @@ def add_to(cli: typer.Typer) -> None:
     cli.command("demo")(demo)
 
 
-def demo(once: Once = False) -> None:
+def demo(once: Once = False, real: Real = False) -> None:
     """Prepare the demo and serve it."""
+    if real:
+        with opened() as here:
+            real_demo(here)
+        if once:
+            leave(0)
+        up()
+        return
     with opened() as here:
         began = time.monotonic()
         with here.sessions() as session:

@@ -4,7 +4,6 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +16,7 @@ from app.jobs.schema import migrate_jobs
 from app.models import FactorSet, Model, StoredIndex
 from app.services import catalog
 from app.services.errors import InvalidInput
+from app.services.model_files import adapter_folder, resolved
 from app.settings import Settings, get_settings
 
 LEAST_FREE_GB = 2.0
@@ -132,10 +132,8 @@ def _files(settings: Settings) -> Iterator[Finding]:
     except SQLAlchemyError:
         return
     for model in models:
-        gone = model.source.startswith("/") and not Path(model.source).is_dir()
-        yield Finding(
-            f"model {model.name}", f"{model.source} is gone" if gone else model.problem, model.remedy or "Put it back."
-        )
+        problem, remedy = _model(model)
+        yield Finding(f"model {model.name}", problem, remedy)
     for one in factors:
         whole = (settings.home.resolve() / one.path / "manifest.json").is_file()
         remedy = f"Fit them again: `influence model refit {one.model}`."
@@ -145,6 +143,17 @@ def _files(settings: Settings) -> Iterator[Finding]:
         remedy = f"Make it again: `influence index {index.model} {index.corpus} --again`."
         missing = None if there else f"{index.path} is gone"
         yield Finding(f"index of {index.model} over {index.corpus}", missing, remedy)
+
+
+def _model(model: Model) -> tuple[str | None, str]:
+    """What is wrong with a model: its files are gone, or it could not be prepared."""
+    try:
+        resolved(model.source, model.gguf_file)
+        if model.adapter is not None:
+            adapter_folder(model.adapter)
+    except InvalidInput as error:
+        return error.problem, error.remedy
+    return model.problem, model.remedy or ""
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

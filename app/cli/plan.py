@@ -53,13 +53,13 @@ def told(plan: dict[str, Any]) -> str:
     lines = [
         f"{plan['model']}: {plan['parameters']:,} parameters in {plan['dtype']} on {plan['device']}, "
         f"{_size(plan['weights_bytes'])} of weights{process}",
-        f"  tracked      {len(plan['tracked'])} modules in {len(plan['layers'])} layers: {_kinds(plan['tracked'])}",
-        f"  not tracked  {_kinds(plan['untracked'])}",
+        f"  tracked      {len(plan['tracked'])} modules in {len(plan['layers'])} layers: {kinds(plan['tracked'])}",
+        f"  not tracked  {kinds(plan['untracked'])}",
         f"{plan['corpus']}: {plan['sequences']:,} sequences, {plan['tokens']:,} tokens, the longest of "
         f"{plan['longest']:,}; {plan['batches']:,} batches, the largest of {plan['largest_batch_tokens']:,} tokens",
         f"free memory: {free}; what follows comes on top of what the process holds",
     ]
-    lines += ["", *_work("fitting", plan["fit"])]
+    lines += ["", *_work(f"fitting on {plan['fit_sequences']:,} sequences", plan["fit"])]
     lines += ["", *_work(f"scanning for {asked} at {plan['rank']} rank", plan["scan"])]
     lines += ["", f"a gradient index of the corpus: {_size(plan['index_bytes'])} on disk"]
     return "\n".join(lines)
@@ -89,8 +89,8 @@ def _parts(stage: dict[str, Any]) -> str:
     return ", ".join(f"{name} {_size(size)}" for name, size in parts.items())
 
 
-def _kinds(modules: list[str]) -> str:
-    """Names with their numbers left out, each once."""
+def kinds(modules: list[str]) -> str:
+    """Names of modules with their numbers left out, each once."""
     return ", ".join(dict.fromkeys(re.sub(r"\.\d+(?=\.|$)", ".*", name) for name in modules)) or "none"
 
 

@@ -7,14 +7,22 @@ from sqlalchemy.orm import Session
 
 from app.columns import now
 from app.models import Corpus, FactorSet, Model, Run, TokenizedCorpus, Worker
-from app.services import indexes, views
+from app.services import corpora as corpus_rows
+from app.services import indexes, views, weights
 from app.services.errors import NotFound
+from app.services.run_settings import RunSettings
 from app.services.shapes import CorpusView, IndexView, ModelView, Status, WorkerView
 from app.settings import get_settings
 
 _MODEL_FIELDS = (
     "name",
     "source",
+    "revision",
+    "gguf_file",
+    "adapter",
+    "adapter_weights",
+    "corpus",
+    "training_tokens",
     "state",
     "stage",
     "done",
@@ -27,6 +35,7 @@ _MODEL_FIELDS = (
     "context_length",
     "fact_recall",
     "fingerprint",
+    "tokenizer_fingerprint",
 )
 _CORPUS_FIELDS = ("name", "source", "state", "documents", "kinds", "fingerprint")
 _WORKER_FIELDS = ("name", "device", "busy", "seen_at")
@@ -34,9 +43,9 @@ _WORKER_FIELDS = ("name", "device", "busy", "seen_at")
 
 def models(session: Session) -> list[ModelView]:
     """All models, in the order they were added."""
-    known = indexes.by_model(session)
+    known, chatting = indexes.by_model(session), _with_template(session)
     rows = session.scalars(select(Model).order_by(Model.created_at, Model.name))
-    return [_model_view(model, known.get(model.name, [])) for model in rows]
+    return [_model_view(model, known.get(model.name, []), chatting) for model in rows]
 
 
 def model(session: Session, name: str) -> ModelView:
@@ -44,13 +53,23 @@ def model(session: Session, name: str) -> ModelView:
     found = session.get(Model, name)
     if found is None:
         raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
-    return _model_view(found, indexes.by_model(session).get(name, []))
+    return _model_view(found, indexes.by_model(session).get(name, []), _with_template(session))
 
 
-def _model_view(model: Model, known: list[IndexView]) -> ModelView:
+def _with_template(session: Session) -> set[str]:
+    """The models that have a chat template, without reading the templates."""
+    return set(session.scalars(select(Model.name).where(Model.chat_template.is_not(None))))
+
+
+def _model_view(model: Model, known: list[IndexView], chatting: set[str]) -> ModelView:
     fields = {name: getattr(model, name) for name in _MODEL_FIELDS}
-    error = views.problem(model.problem, model.remedy)
-    return ModelView.model_validate({**fields, "error": error, "indexes": known})
+    more = {
+        "error": views.problem(model.problem, model.remedy),
+        "weights": weights.over(model, RunSettings().track),
+        "chat_template": model.name in chatting,
+        "indexes": known,
+    }
+    return ModelView.model_validate({**fields, **more})
 
 
 def fitting_seconds(session: Session) -> dict[str, dict[str, float]]:
@@ -67,6 +86,14 @@ def corpora(session: Session) -> list[CorpusView]:
     ]
 
 
+def corpus(session: Session, name: str) -> CorpusView:
+    """One corpus, or NotFound."""
+    found = session.get(Corpus, name)
+    if found is None:
+        raise NotFound(f"There is no corpus named {name!r}.", "`influence corpus list` shows those there are.")
+    return _corpus_view(session, found)
+
+
 def _corpus_view(session: Session, corpus: Corpus) -> CorpusView:
     cut = session.scalar(
         select(TokenizedCorpus).where(TokenizedCorpus.corpus == corpus.name).order_by(TokenizedCorpus.id).limit(1)
@@ -79,6 +106,9 @@ def _corpus_view(session: Session, corpus: Corpus) -> CorpusView:
             "sequences": 0 if cut is None else cut.sequences,
             "tokens": 0 if cut is None else cut.tokens,
             "duplicates": None if cut is None else cut.duplicates,
+            "reading": corpus_rows.reading(corpus),
+            "skipped": corpus.skipped,
+            "parts": corpus_rows.views(corpus),
         }
     )
 

@@ -1,7 +1,8 @@
 """Two to four runs side by side: which sequences they share, and how far their rankings agree."""
 
+from collections.abc import Sequence as Many
 from itertools import combinations
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,18 +10,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Influence, Query, Run
-from app.services import results
+from app.services import joining, results, units, views
 from app.services.errors import InvalidInput
 from app.services.shapes import Agreement, ComparedRun, ComparedSequence, Comparison, Scope, Sign
 
 DEPTHS = (10, 50, 500)
-Scores = dict[int, float]
+JoinedBy = Literal["sequence", "document"]
+# Influence by a sequence's place or a document's name, the heaviest first.
+Scores = dict[int | str, float]
 
 
 def compare(session: Session, run_ids: list[str], sign: Sign = "positive", limit: int = 50) -> Comparison:
-    """Compare done runs over the same corpus, by the first `limit` sequences of each.
+    """Compare done runs over the same corpus or the same candidates, by the first `limit` sequences of each.
 
-    Sequences are joined by their place in the corpus, so the models must share a tokenizer.
+    Runs that scored the same sequences are joined by them. Where models tokenise differently, the same document is cut
+    into other sequences: then those are joined whose stretches of a document overlap, and agreement is of documents.
     """
     if len(set(run_ids)) != len(run_ids) or not 2 <= len(run_ids) <= 4:
         raise InvalidInput(
@@ -29,24 +33,34 @@ def compare(session: Session, run_ids: list[str], sign: Sign = "positive", limit
             "runs",
         )
     runs = [results.done_run(session, run_id) for run_id in run_ids]
-    _check_same_corpus(runs)
+    joined_by = _joined_by(session, runs)
     kept = [_kept(session, run, sign) for run in runs]
+    rows = joining.by_sequence(kept) if joined_by == "sequence" else joining.by_document(kept)
     return Comparison(
         sign=sign,
+        joined_by=joined_by,
         runs=[_compared_run(session, run, sign, limit) for run in runs],
-        sequences=_sequences(kept, runs, limit),
-        agreements=_agreements(runs, kept),
+        sequences=_sequences(rows, kept, runs, limit),
+        agreements=_agreements(runs, kept, joined_by),
     )
 
 
-def _check_same_corpus(runs: list[Run]) -> None:
-    if len({run.corpus_fingerprint for run in runs}) > 1:
+def _joined_by(session: Session, runs: list[Run]) -> JoinedBy:
+    """How the runs can be joined. Raises: InvalidInput where they scored different things."""
+    queries = [session.get_one(Query, run.query_id) for run in runs]
+    if len({(query.corpus, query.candidates) for query in queries}) > 1:
+        scored = [f"{run.id} ({run.model}: {_scored(query)})" for run, query in zip(runs, queries, strict=True)]
         raise InvalidInput(
-            "These runs scanned different corpora, or the same one cut by different tokenizers: "
-            + ", ".join(f"{run.id} ({run.model})" for run in runs),
-            "Choose runs whose models share corpus and tokenizer.",
+            "These runs scored different corpora or candidates: " + ", ".join(scored),
+            "Choose runs over one corpus, or over the same candidates.",
             "runs",
         )
+    same = queries[0].candidates is not None or len({run.corpus_fingerprint for run in runs}) == 1
+    return "sequence" if same else "document"
+
+
+def _scored(query: Query) -> str:
+    return f"corpus {query.corpus}" if query.candidates is None else f"candidates {query.candidates}"
 
 
 def _kept(session: Session, run: Run, sign: Sign) -> list[Influence]:
@@ -61,46 +75,63 @@ def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> Compare
         query=query.id,
         model=run.model,
         scope=cast(Scope, query.scope),
-        prompt=query.prompt,
-        completion=query.completion,
+        **views.asked(query),
         log_p=run.log_p,
+        log_p_against=run.log_p_against,
+        training_sequences=run.training_sequences,
+        unit=units.unit(run.training_sequences).key,
         layers=run.layers,
         layer_profile=[] if profile is None else getattr(profile, sign),
         rows=results.rows(session, run, sign, 0, limit),
     )
 
 
-def _sequences(kept: list[list[Influence]], runs: list[Run], limit: int) -> list[ComparedSequence]:
-    """The union of the first `limit` of each run, best rank first."""
-    by_id = [{one.sequence_id: one for one in column} for column in kept]
-    shown = {one.sequence_id for column in kept for one in column[:limit]}
-    joined = [_sequence(sequence_id, by_id, runs) for sequence_id in shown]
+def _sequences(
+    rows: list[joining.Row], kept: list[list[Influence]], runs: list[Run], limit: int
+) -> list[ComparedSequence]:
+    """The rows with any of the first `limit` of each run, best rank first."""
+    heaviest = [column[0].influence if column else None for column in kept]
+    shown = [row for row in rows if any(one is not None and one.rank <= limit for one in row)]
+    joined = [_sequence(row, runs, heaviest) for row in shown]
     return sorted(joined, key=lambda one: (min(rank for rank in one.ranks if rank is not None), one.sequence_id))
 
 
-def _sequence(sequence_id: int, by_id: list[dict[int, Influence]], runs: list[Run]) -> ComparedSequence:
-    found = [column.get(sequence_id) for column in by_id]
+def _sequence(found: joining.Row, runs: list[Run], heaviest: list[float | None]) -> ComparedSequence:
     any_row = next(one for one in found if one is not None)
     return ComparedSequence(
-        sequence_id=sequence_id,
+        sequence_id=any_row.sequence_id,
+        sequence_ids=[None if one is None else one.sequence_id for one in found],
         document=any_row.document,
         kind=any_row.kind,
         text=any_row.text,
         ranks=[None if one is None else one.rank for one in found],
+        influences=[None if one is None else one.influence for one in found],
         nats_per_copy=[
-            None if one is None else one.influence / (run.training_sequences or 1)
+            None if one is None else units.nats_per_copy(one.influence, run.training_sequences)
             for one, run in zip(found, runs, strict=True)
+        ],
+        relative=[
+            None if one is None else units.relative(one.influence, most)
+            for one, most in zip(found, heaviest, strict=True)
         ],
     )
 
 
-def _agreements(runs: list[Run], kept: list[list[Influence]]) -> list[Agreement]:
-    scores = [{one.sequence_id: one.influence for one in column} for column in kept]
+def _agreements(runs: list[Run], kept: list[list[Influence]], joined_by: JoinedBy) -> list[Agreement]:
+    scores = [_scores(column, joined_by) for column in kept]
     return [_agreement((runs[a].id, runs[b].id), scores[a], scores[b]) for a, b in combinations(range(len(runs)), 2)]
 
 
+def _scores(column: list[Influence], joined_by: JoinedBy) -> Scores:
+    """By sequence; or by document, which stands where its heaviest sequence stands."""
+    found: Scores = {}
+    for one in column:
+        found.setdefault(one.sequence_id if joined_by == "sequence" else one.document, one.influence)
+    return found
+
+
 def _agreement(names: tuple[str, str], first: Scores, second: Scores) -> Agreement:
-    shared = [sequence_id for sequence_id in first if sequence_id in second]
+    shared = [key for key in first if key in second]
     return Agreement(
         runs=names,
         jaccard={str(k): jaccard(list(first), list(second), k) for k in DEPTHS if k <= _depth(first, second)},
@@ -114,8 +145,8 @@ def _depth(first: Scores, second: Scores) -> int:
     return max(DEPTHS[0], min(len(first), len(second)))
 
 
-def jaccard(first: list[int], second: list[int], k: int) -> float:
-    """The share of sequences in both lists' first k among those in either; 1 for two empty lists."""
+def jaccard(first: Many[int | str], second: Many[int | str], k: int) -> float:
+    """The share of those in both lists' first k among those in either; 1 for two empty lists."""
     a, b = set(first[:k]), set(second[:k])
     return len(a & b) / len(a | b) if a | b else 1.0
 

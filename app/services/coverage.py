@@ -5,9 +5,9 @@ from sqlalchemy.orm import Session, undefer
 
 from app.jobs.client import Jobs
 from app.models import Influence, Query, Run
-from app.services import queries
+from app.services import queries, question
 from app.services.errors import InvalidInput, NotFound
-from app.services.shapes import Coverage, Covered, QueryForm, Sign, Submitted
+from app.services.shapes import Coverage, Covered, Sign, Submitted
 
 DEPTHS = (10, 50)
 
@@ -15,10 +15,10 @@ DEPTHS = (10, 50)
 def coverage(session: Session, run: Run, query: Query) -> Coverage | None:
     """How much of the heaviest sequences of all a run's candidates hold, each sign; None where nobody knows.
 
-    The run to compare with has the same prompt, completion, corpus, model and settings; once both are done it was
-    also made by the same weights, sequences and factors.
+    The run to compare with measures the same, of the same corpus, model and settings; once both are done it was also
+    made by the same weights, sequences and factors.
     """
-    if query.scope == "everything":
+    if query.scope in ("everything", "candidates"):
         return None
     whole = _whole(session, run, query)
     if whole is None:
@@ -34,27 +34,27 @@ def ask_for_everything(session: Session, jobs: Jobs, query_id: str, run_id: str)
         raise NotFound(f"The query {query_id!r} has no run {run_id!r}.", "Look at the query for its runs.")
     if query.scope == "everything":
         raise InvalidInput(f"The query {query_id!r} scores everything already.", "Look at its lists.", "scope")
-    form = QueryForm(
-        prompt=query.prompt, completion=query.completion, models=[run.model], corpus=query.corpus, keep=query.keep
-    )
-    return queries.submit(session, jobs, form)
+    return queries.submit(session, jobs, question.form_of(query, models=[run.model], scope="everything"))
 
 
 def _whole(session: Session, run: Run, query: Query) -> Run | None:
     """The run that scored everything: a done one before one on its way, and the one that keeps most."""
     found = session.execute(
-        select(Run, Query.keep)
+        select(Run, Query)
         .join(Query, Query.id == Run.query_id)
         .where(
             Query.scope == "everything",
             Query.prompt == query.prompt,
-            Query.completion == query.completion,
             Query.corpus == query.corpus,
             Run.model == run.model,
             Run.state.in_(("done", "running", "queued")),
         )
     )
-    alike = [(other, keep) for other, keep in found if other.settings == run.settings and _same_make(other, run)]
+    alike = [
+        (other, asked.keep)
+        for other, asked in found
+        if question.alike(asked, query) and other.settings == run.settings and _same_make(other, run)
+    ]
     best = max(alike, key=lambda pair: (pair[0].state == "done", pair[1]), default=None)
     return None if best is None else best[0]
 

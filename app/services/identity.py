@@ -16,9 +16,18 @@ def _letters(data: bytes, length: int) -> str:
     return base64.b32encode(data).decode().lower()[:length]
 
 
-def query_id(prompt: str, completion: str, corpus: str, scope: str, keep: int) -> str:
-    """Ten base32 characters: 50 bits of the digest of everything that makes a query."""
-    return _letters(digest(prompt, completion, corpus, scope, keep), 10)
+def query_id(prompt: str, completion: str, corpus: str, scope: str, keep: int, **more: object) -> str:
+    """Ten base32 characters: 50 bits of the digest of everything that makes a query.
+
+    `more` is what a plain query lacks; it counts only where it is given, so that plain queries keep their ids.
+    """
+    given = {name: value for name, value in more.items() if value is not None}
+    return _letters(digest(prompt, completion, corpus, scope, keep, *([given] if given else [])), 10)
+
+
+def candidates_id(texts: list[dict[str, str]]) -> str:
+    """Sixteen base32 characters for a list of candidates: their names and texts in their order."""
+    return _letters(digest("candidates", texts), 16)
 
 
 def index_digest(settings: RunSettings) -> str:

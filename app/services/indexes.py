@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.database import begin_write
 from app.jobs.client import Jobs, JobsUnavailable
 from app.models import Corpus, Model, StoredIndex
-from app.services import views
+from app.services import corpora, views
 from app.services.errors import InvalidInput, NotFound
 from app.services.identity import index_digest
 from app.services.run_settings import RunSettings
@@ -31,15 +31,19 @@ _FIELDS = (
 def wish(session: Session, jobs: Jobs, model: str, corpus: str, *, again: bool = False) -> bool:
     """Let a worker make the index of a model over a corpus; False when it is there or on its way.
 
+    One whose corpus has grown since is grown too: only the sequences that came are read.
     `again` makes it anew, and measures its recall on the queries that the gallery has by now.
     """
     _check(session, model, corpus)
     begin_write(session)
     row, new = find_or_add(session, model, corpus, RunSettings())
-    if not new and row.state != "failed" and not (again and row.state == "ready"):
+    behind = not new and corpora.behind(session, row, session.get_one(Model, model).tokenizer_fingerprint)
+    if not new and row.state != "failed" and not (row.state == "ready" and (again or behind)):
         session.rollback()
         return False
-    if not new:
+    if behind and not again and row.state == "ready":
+        _wait_again(row)
+    elif not new:
         restart(row)
     session.commit()
     # Where the queue is away the row waits, and a worker's sweep finds it.
@@ -50,9 +54,14 @@ def wish(session: Session, jobs: Jobs, model: str, corpus: str, *, again: bool =
 
 def restart(row: StoredIndex) -> None:
     """Let the index be made anew, as another job. `path` stays, so that the maker removes what lies there."""
-    row.state, row.stage, row.done, row.total, row.problem, row.remedy = "waiting", "waiting", 0, 0, None, None
+    _wait_again(row)
     row.factors, row.fingerprint, row.sequences, row.bytes = None, None, None, None
-    row.recall, row.negative_recall, row.attempt = None, None, row.attempt + 1
+    row.recall, row.negative_recall = None, None
+
+
+def _wait_again(row: StoredIndex) -> None:
+    row.state, row.stage, row.done, row.total, row.problem, row.remedy = "waiting", "waiting", 0, 0, None, None
+    row.attempt += 1
 
 
 def _check(session: Session, model: str, corpus: str) -> None:

@@ -1,21 +1,26 @@
 """Asking: submit a query, look at it, cancel it, try a failed run again."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, selectinload, undefer
 
 from app.columns import now
 from app.database import begin_write
 from app.jobs.client import Jobs, JobsUnavailable
-from app.models import Corpus, Model, Query, Run
-from app.services import identity, views
+from app.models import CandidateList, Corpus, Model, Query, Run
+from app.services import asking, candidates, corpora, identity, question, views
+from app.services.candidates import Listed
 from app.services.errors import Conflict, InvalidInput, NotFound
 from app.services.preview import preview
 from app.services.run_settings import RunSettings
 from app.services.shapes import QueryForm, QuerySummary, QueryView, Submitted
 
-__all__ = ["cancel", "get", "preview", "recent", "retry", "submit", "version"]
+__all__ = ["cancel", "get", "preview", "recent", "retry", "siblings", "submit", "version"]
 
 MOST_MODELS = 8
+# Other completions of a prompt that its page names.
+MOST = 50
 
 
 def submit(
@@ -27,35 +32,81 @@ def submit(
     note: str | None = None,
     kind: str | None = None,
     curated: bool = False,
+    label: str | None = None,
 ) -> Submitted:
-    """Store a query and let workers answer it.
+    """Store a query and let workers answer it. `label` says where its candidates come from.
 
     The same question is found, not asked again; a form that only adds a model adds a run to the same query.
     Raises InvalidInput with the form's field at fault.
     """
-    _check(session, form)
+    listed = _check(session, form)
     begin_write(session)
-    query, existing = _find_or_make(session, form, title=title, note=note, kind=kind, curated=curated)
-    added = _add_runs(query, form.models)
+    candidates_list = None if listed is None else candidates.keep(session, listed, label)
+    asked = [
+        _asked(session, one, candidates_list, title=title, note=note, kind=kind, curated=curated)
+        for one in asking.singles(form)
+    ]
     session.commit()
-    for run in added:
-        _enqueue(jobs, run, urgent=not curated)
-    return Submitted(id=query.id, url=f"/queries/{query.id}", existing=existing and not added)
+    for each in asked:
+        for run in each.added:
+            _enqueue(jobs, run, urgent=not curated)
+    first, *others = [each.told() for each in asked]
+    return first.model_copy(update={"also": others})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A query that a form asks, and the runs that it added."""
+
+    query: Query
+    existing: bool
+    added: list[Run]
+
+    def told(self) -> Submitted:
+        """What the person who asked is told."""
+        query = self.query
+        return Submitted(id=query.id, url=f"/queries/{query.id}", existing=self.existing and not self.added)
+
+
+def _asked(
+    session: Session,
+    form: QueryForm,
+    listed: CandidateList | None,
+    *,
+    title: str | None,
+    note: str | None,
+    kind: str | None,
+    curated: bool,
+) -> _Asked:
+    query, existing = _find_or_make(session, form, listed, title=title, note=note, kind=kind, curated=curated)
+    return _Asked(query, existing, _add_runs(query, form.models))
 
 
 def _find_or_make(
-    session: Session, form: QueryForm, *, title: str | None, note: str | None, kind: str | None, curated: bool
+    session: Session,
+    form: QueryForm,
+    listed: CandidateList | None,
+    *,
+    title: str | None,
+    note: str | None,
+    kind: str | None,
+    curated: bool,
 ) -> tuple[Query, bool]:
-    key = identity.query_id(form.prompt, form.completion, form.corpus, form.scope, form.keep)
+    # Of candidates every one is kept, so that all are shown.
+    keep = form.keep if listed is None else len(listed.texts)
+    chosen = None if listed is None else listed.id
+    more = {"candidates": chosen, **question.extras(form)}
+    key = identity.query_id(form.prompt, form.completion, form.corpus, form.scope, keep, **more)
     found = session.get(Query, key, options=[selectinload(Query.runs)])
     query = found or Query(
         id=key,
         prompt=form.prompt,
-        completion=form.completion,
+        completion=asking.written_before(session, form),
         corpus=form.corpus,
         scope=form.scope,
-        keep=form.keep,
+        keep=keep,
         runs=[],
+        **more,
     )
     query.title, query.note, query.kind = title or query.title, note or query.note, kind or query.kind
     query.curated = curated or bool(query.curated)
@@ -84,22 +135,30 @@ def _enqueue(jobs: Jobs, run: Run, *, urgent: bool) -> None:
         return
 
 
-def _check(session: Session, form: QueryForm) -> None:
-    for field, value in (("prompt", form.prompt), ("completion", form.completion)):
-        _check_text(field, value)
+def _check(session: Session, form: QueryForm) -> list[Listed] | None:
+    """Whether it can be asked; the candidates it names, if any."""
+    asking.check(session, form)
     _check_corpus(session, form.corpus)
     _check_models(session, form)
+    return _check_candidates(session, form)
 
 
-def _check_text(field: str, value: str) -> None:
-    if not value.strip():
-        raise InvalidInput(f"The {field} is empty.", f"Write a {field} of at least one visible character.", field)
-    # Neither a tokenizer nor a database can hold these.
-    bad = next((c for c in value if c == "\0" or "\ud800" <= c <= "\udfff"), None)
-    if bad is not None:
+def _check_candidates(session: Session, form: QueryForm) -> list[Listed] | None:
+    if form.scope != "candidates" and form.candidates is None:
+        return None
+    if form.scope != "candidates":
         raise InvalidInput(
-            f"The {field} holds the character U+{ord(bad):04X}, which is no text.", "Take it out.", field
+            f"Candidates are given, and the scope is {form.scope!r}, which does not score them.",
+            'Give the scope "candidates", or leave them out.',
+            "candidates",
         )
+    listed = candidates.checked(form.candidates or [])
+    for name in dict.fromkeys(form.models):
+        model = session.get_one(Model, name, options=[undefer(Model.tokenizer_json)])
+        found = None if model.tokenizer_json is None else candidates.obstacle(model, listed)
+        if found is not None:
+            raise InvalidInput(found.problem, found.remedy, "candidates")
+    return listed
 
 
 def _check_corpus(session: Session, name: str) -> None:
@@ -128,14 +187,7 @@ def _check_models(session: Session, form: QueryForm) -> None:
             "Leave some out.",
             "models",
         )
-    for shown in preview(session, form.prompt, form.completion, form.models):
-        model = session.get_one(Model, shown.model)
-        if model.state == "failed":
-            raise InvalidInput(
-                f"The model {model.name!r} cannot be used: {model.problem}", model.remedy or "", "models"
-            )
-        if shown.problem is not None and model.tokenizer_json is not None:
-            raise InvalidInput(shown.problem.problem, shown.problem.remedy, "completion")
+    asking.check_models(session, form)
 
 
 def _query(session: Session, query_id: str) -> Query:
@@ -157,6 +209,17 @@ def recent(session: Session, *, curated: bool | None = None, offset: int = 0, li
     if curated is not None:
         chosen = chosen.where(Query.curated == curated)
     return [views.query_summary(query) for query in session.scalars(chosen)]
+
+
+def siblings(session: Session, query_id: str) -> list[QueryView]:
+    """The queries that ask about other completions of the same prompt alike, the oldest first."""
+    query = _query(session, query_id)
+    same = (Query.prompt == query.prompt, Query.corpus == query.corpus, Query.scope == query.scope)
+    chosen = select(Query).where(*same, Query.keep == query.keep, Query.id != query.id)
+    found = session.scalars(chosen.options(selectinload(Query.runs)).order_by(Query.created_at, Query.id).limit(MOST))
+    wanted = (query.chat, query.against, query.candidates, None)
+    alike = (one for one in found if (one.chat, one.against, one.candidates, one.counted) == wanted)
+    return [views.query_view(session, one) for one in alike if one.completion != query.completion]
 
 
 def version(session: Session, query_id: str) -> int:
@@ -186,13 +249,15 @@ def cancel(session: Session, jobs: Jobs, query_id: str, run_id: str | None = Non
 
 
 def retry(session: Session, jobs: Jobs, query_id: str, run_id: str) -> QueryView:
-    """Queue a failed or cancelled run once more."""
+    """Queue a failed or cancelled run once more, or one that is done and whose corpus has grown since."""
     begin_write(session)
     run = _runs(session, query_id, run_id)[0]
-    if run.state not in ("failed", "cancelled"):
+    behind = run.state == "done" and corpora.grown(session, run.query, run)
+    if run.state not in ("failed", "cancelled") and not behind:
         raise Conflict(
-            f"The run {run_id!r} is {run.state}; only a failed or cancelled one can be tried again.",
-            "Wait for it, or cancel it first.",
+            f"The run {run_id!r} is {run.state}; only a failed or cancelled one can be tried again, or one whose "
+            "corpus has grown.",
+            "Wait for it, or cancel it first." if run.state != "done" else "Look at its lists.",
         )
     run.state, run.stage, run.done, run.total = "queued", "waiting", 0, 0
     run.problem = run.remedy = run.started_at = run.finished_at = run.seconds_left = run.scan_id = None

@@ -33,13 +33,14 @@ class KeptSequence:
     flags: tuple[str, ...] = ()
     duplicate_of: int | None = None
     overlap: float | None = None
+    documents: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class Made:
     """What made a run's numbers: hashes, settings, sizes, versions, and the time each stage took."""
 
-    training_sequences: int
+    training_sequences: int | None
     sequences_scanned: int
     beginning_of_sequence: bool
     model_fingerprint: str
@@ -57,11 +58,14 @@ class Made:
 class Answer:
     """All that is stored when a run is done. Each list is ranked, heaviest first.
 
+    log_p: of the completion; log_p_against: of a contrast, what is taken from it, both in nats.
+
     `summary` is the distribution of the scores; None where those scored are no sample of the corpus.
     """
 
     run_id: str
     log_p: float
+    log_p_against: float | None
     layers: tuple[str, ...]
     positive: Many[KeptSequence]
     negative: Many[KeptSequence]
@@ -99,6 +103,7 @@ def _row(run_id: str, sign: Sign, rank: int, kept: KeptSequence) -> Influence:
         kind=kept.kind,
         source=kept.source,
         text=kept.text,
+        documents=list(kept.documents),
         flags=list(kept.flags),
         duplicate_of=kept.duplicate_of,
         overlap=kept.overlap,
@@ -111,7 +116,8 @@ def _row(run_id: str, sign: Sign, rank: int, kept: KeptSequence) -> Influence:
 
 
 def _finish(run: Run, answer: Answer) -> None:
-    run.log_p, run.layers, run.summary = answer.log_p, list(answer.layers), answer.summary
+    run.log_p, run.log_p_against = answer.log_p, answer.log_p_against
+    run.layers, run.summary = list(answer.layers), answer.summary
     run.layer_profile = {sign: _profile(kept, len(answer.layers)) for sign, kept in _signs(answer)}
     for name, value in vars(answer.made).items():
         setattr(run, name, value)

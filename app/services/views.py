@@ -1,9 +1,12 @@
 """Rows turned into the shapes that pages, API and command line share."""
 
+from typing import Any
+
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.models import Query, Run
+from app.services import candidates
 from app.services.shapes import Problem, ProvisionalRow, QuerySummary, QueryView, RunView
 
 
@@ -34,6 +37,7 @@ def run_fields(session: Session, run: Run) -> dict[str, object]:
         "queue_position": queue_position(session, run),
         "seconds_left": run.seconds_left if run.state == "running" else None,
         "log_p": run.log_p,
+        "log_p_against": run.log_p_against,
         "error": problem(run.problem, run.remedy),
         "partial": [ProvisionalRow(**row) for row in run.partial] if run.state == "running" else [],
     }
@@ -49,16 +53,28 @@ def query_view(session: Session, query: Query) -> QueryView:
     return QueryView.model_validate(
         {
             **{name: getattr(query, name) for name in _QUERY_FIELDS},
+            **asked(query),
+            "candidates": candidates.view(session, query.candidates),
             "runs": [run_view(session, run) for run in query.runs],
         }
     )
 
 
-_QUERY_FIELDS = ("id", "title", "note", "prompt", "completion", "corpus", "scope", "keep", "created_at")
+_QUERY_FIELDS = ("id", "title", "note", "writing", "corpus", "scope", "keep", "created_at")
+_MEASURED = ("prompt", "completion", "against", "counted", "writer")
+
+
+def asked(query: Query) -> dict[str, Any]:
+    """What is measured, as every view of a query tells it (`shapes.Asked`)."""
+    told = [message["content"] for message in query.chat or () if message["role"] == "system"]
+    chat = {"format": "text" if query.chat is None else "chat", "system": told[0] if told else None}
+    return {**{name: getattr(query, name) for name in _MEASURED}, **chat}
 
 
 def query_summary(query: Query) -> QuerySummary:
     """A query as a list shows it."""
-    fields = ("id", "title", "note", "kind", "prompt", "completion", "corpus", "scope", "created_at", "curated")
+    fields = ("id", "title", "note", "kind", "corpus", "scope", "created_at", "curated")
     states = {run.model: run.state for run in query.runs}
-    return QuerySummary.model_validate({**{name: getattr(query, name) for name in fields}, "states": states})
+    return QuerySummary.model_validate(
+        {**asked(query), **{name: getattr(query, name) for name in fields}, "states": states}
+    )

@@ -71,7 +71,7 @@ class HistogramChart:
 class Link:
     """A line between the same sequence in two neighbouring columns of a comparison."""
 
-    sequence_id: int
+    key: int
     path: str
 
 
@@ -173,12 +173,12 @@ def _ticks(largest: float, unit: float) -> tuple[Tick, ...]:
 
 def links(left: Sequence[int], right: Sequence[int], step: float, width: float) -> tuple[Link, ...]:
     """Curves from each sequence of the left column to the same one in the right; rows are `step` apart."""
-    places = {sequence: row for row, sequence in enumerate(right)}
+    places = {key: row for row, key in enumerate(right)}
     found = []
-    for row, sequence in enumerate(left):
-        if sequence in places:
-            start, end = (row + 0.5) * step, (places[sequence] + 0.5) * step
+    for row, key in enumerate(left):
+        if key in places:
+            start, end = (row + 0.5) * step, (places[key] + 0.5) * step
             middle = width / 2
             path = f"M0 {start:.0f}C{middle:.0f} {start:.0f} {middle:.0f} {end:.0f} {width:.0f} {end:.0f}"
-            found.append(Link(sequence, path))
+            found.append(Link(key, path))
     return tuple(found)

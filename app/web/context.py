@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from app.services.shapes import (
     Agreement,
+    CandidatePage,
+    CandidateRow,
     ComparedRun,
     Comparison,
     CorpusView,
@@ -21,7 +23,9 @@ from app.services.shapes import (
     TokenPreview,
     WorkerView,
 )
+from app.services.units import Unit
 from app.web.charts import Chart, HistogramChart, Link
+from app.web.filled import Filled
 from app.web.tokens import Piece, Snippet
 
 
@@ -102,16 +106,16 @@ class MeasuredIndex:
     index: IndexView
 
 
+# The form's fields beside which an error can stand; those of its optional part.
+OPTIONAL = ("writer", "writing", "against", "counted", "completions")
+FIELDS = ("prompt", "completion", "format", "system", "models", "corpus", "keep", "scope", "candidates", *OPTIONAL)
+
+
 @dataclass(frozen=True)
 class NewQueryPage:
     """`/queries/new`: the form as filled in, its errors beside the fields, and the token preview."""
 
-    prompt: str
-    completion: str
-    models: tuple[str, ...]
-    corpus: str
-    keep: str
-    scope: str
+    filled: Filled
     prefilter_sequences: int
     choices: tuple[ModelView, ...]
     corpora: tuple[CorpusView, ...]
@@ -131,8 +135,19 @@ class NewQueryPage:
     @property
     def other_errors(self) -> tuple[FormError, ...]:
         """Errors that belong to no field shown."""
-        shown = {"prompt", "completion", "models", "corpus", "keep", "scope"}
-        return tuple(error for error in self.errors if error.field not in shown)
+        return tuple(error for error in self.errors if error.field not in FIELDS)
+
+    @property
+    def readable(self) -> tuple[ModelView, ...]:
+        """The models that can write a completion."""
+        return tuple(model for model in self.choices if model.state != "failed")
+
+    @property
+    def more_open(self) -> bool:
+        """Whether the optional part of the form is open: something in it is filled in or wrong."""
+        filled = self.filled
+        told = (filled.writer, filled.against, filled.count, filled.counted, *filled.completions)
+        return any(told) or any(self.error(name) for name in OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -156,14 +171,15 @@ class ModelChip:
 
 @dataclass(frozen=True)
 class ListRow:
-    """A ranked sequence as the list shows it; `unit` is N, by which its token scores are divided."""
+    """A ranked sequence as the list shows it: its score, as `value`, and those of its tokens are told in `unit`."""
 
     row: InfluenceRow
     url: str
     snippet: Snippet
     bar: float
     spark: Chart
-    unit: float
+    value: float
+    unit: Unit
 
 
 @dataclass(frozen=True)
@@ -182,6 +198,8 @@ class ListView:
     """The ranked list of one sign with its side column."""
 
     page: InfluencePage
+    unit: Unit
+    why_raw: str
     rows: tuple[ListRow, ...]
     pager: Pager
     colours: tuple[Tab, ...]
@@ -201,6 +219,54 @@ class ProfileView:
 
 
 @dataclass(frozen=True)
+class VersionPiece:
+    """A token of a candidate, and whether it is new against the reference."""
+
+    piece: Piece
+    new: bool
+
+
+@dataclass(frozen=True)
+class CandidateView:
+    """A candidate with its score and its difference to the reference, both in the unit shown.
+
+    Few candidates are shown whole (`pieces`), many by a snippet. `url` is None for a score of exactly 0.
+    """
+
+    row: CandidateRow
+    url: str | None
+    value: float
+    difference: float
+    pieces: tuple[VersionPiece, ...]
+    snippet: Snippet | None
+    refer: str = ""
+    change: str = ""
+
+
+@dataclass(frozen=True)
+class CandidatesView:
+    """The candidates in their own order, and the form that adds a version."""
+
+    page: CandidatePage
+    reference: CandidateRow
+    rows: tuple[CandidateView, ...]
+    pager: Pager
+    unit: Unit
+    draft: str
+    csv: str
+    json: str
+    error: FormError | None = None
+
+
+@dataclass(frozen=True)
+class OtherCompletions:
+    """Queries about other completions of the same prompt, and the address that compares the done ones."""
+
+    queries: tuple[QueryView, ...]
+    compare: str | None
+
+
+@dataclass(frozen=True)
 class QueryPage:
     """`/queries/{id}`: one address for progress and result."""
 
@@ -211,12 +277,16 @@ class QueryPage:
     view: str
     sign: Sign
     version: int
+    again: str = ""
+    others: OtherCompletions | None = None
+    why_raw: str = ""
     detail: RunDetail | None = None
     listing: ListView | None = None
     profile: ProfileView | None = None
     histogram: HistogramChart | None = None
     compare: str | None = None
     model: ModelView | None = None
+    candidates: CandidatesView | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +306,8 @@ class OtherRun:
 
     run: RunView
     row: InfluenceDetail | None
+    value: float | None
+    unit: Unit
     url: str | None
 
 
@@ -246,7 +318,9 @@ class SequencePage:
     query: QueryView
     run: RunView
     detail: InfluenceDetail
-    training_sequences: int
+    unit: Unit
+    why_raw: str
+    value: float
     total: int
     pieces: tuple[Piece, ...]
     grid: tuple[GridRow, ...]
@@ -260,20 +334,24 @@ class SequencePage:
     duplicate: str | None
     back: str
     others: tuple[OtherRun, ...] = ()
+    draft: str | None = None
+    error: FormError | None = None
 
 
 @dataclass(frozen=True)
 class ComparePage:
-    """`/compare`: columns of runs joined by sequence; without runs, a chooser."""
+    """`/compare`: columns of runs joined by sequence or by document; without runs, a chooser."""
 
     chooser: tuple[QueryView, ...]
     comparison: Comparison | None = None
     tabs: tuple[Tab, ...] = ()
     columns: tuple["Column", ...] = ()
     joined: tuple["JoinedRow", ...] = ()
+    same: "SameText | None" = None
     pairs: tuple["Pair", ...] = ()
     same_question: bool = True
     same_scope: bool = True
+    raw: tuple[str, ...] = ()
     show: int = 10
     shows: tuple[Tab, ...] = ()
     csv: str = ""
@@ -282,26 +360,63 @@ class ComparePage:
 
 @dataclass(frozen=True)
 class Column:
-    """One run's list in a comparison, and the curves to the column at its right."""
+    """One run's list in a comparison, and the curves to the column at its right.
+
+    keys: the joined sequence that each of its sequences is part of.
+    """
 
     run: ComparedRun
+    unit: Unit
     url: str
     rows: tuple[ListRow, ...]
     profile: ProfileView
     links: tuple[Link, ...] = ()
     height: float = 0.0
     elsewhere: dict[int, str] = field(default_factory=dict)
+    keys: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class JoinedRow:
-    """A sequence with its rank and score under every run."""
+    """A sequence with its rank and score under every run; `url` leads to it in full under each."""
 
-    sequence_id: int
+    key: int
+    url: str
     document: str
     kind: str | None
     text: str
     places: tuple[tuple[int, float, str] | None, ...]
+
+
+@dataclass(frozen=True)
+class PlacedPiece:
+    """A token with the characters [start, stop) of the document that it stands for; no document between two."""
+
+    piece: Piece
+    document: str | None
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class SameColumn:
+    """A joined sequence under one run; without rank where that run does not keep it."""
+
+    run: ComparedRun
+    rank: int | None
+    value: float | None
+    url: str | None
+    pieces: tuple[PlacedPiece, ...]
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class SameText:
+    """A joined sequence in full under every run."""
+
+    key: int
+    document: str
+    columns: tuple[SameColumn, ...]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.services.shapes import Comparison, InfluencePage
+from app.services.shapes import CandidatePage, Comparison, InfluencePage
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -22,7 +22,7 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 def influences_csv(page: InfluencePage) -> Response:
     """A run's list of one sign, one sequence a row, one column a layer."""
-    header = ["rank", "sequence_id", "document", "kind", "influence", "nats_per_copy"]
+    header = ["rank", "sequence_id", "document", "kind", "influence", "nats_per_copy", "relative"]
     header += ["flags", "duplicate_of", "overlap", "scope", "text"]
     rows = [
         [
@@ -31,7 +31,8 @@ def influences_csv(page: InfluencePage) -> Response:
             row.document,
             row.kind or "",
             repr(row.influence),
-            repr(row.nats_per_copy),
+            "" if row.nats_per_copy is None else repr(row.nats_per_copy),
+            repr(row.relative),
             "; ".join(row.flags),
             "" if row.duplicate_of is None else row.duplicate_of,
             "" if row.overlap is None else repr(row.overlap),
@@ -42,6 +43,25 @@ def influences_csv(page: InfluencePage) -> Response:
         for row in page.rows
     ]
     return csv_response(f"{page.run}-{page.sign}", [*header, *page.layers], rows)
+
+
+def candidates_csv(page: CandidatePage) -> Response:
+    """The candidates of a run in their own order, one a row, one column a layer."""
+    header = ["place", "id", "influence", "nats_per_copy", "difference", "ratio", "text"]
+    rows = [
+        [
+            row.place,
+            row.id,
+            repr(row.influence),
+            "" if row.nats_per_copy is None else repr(row.nats_per_copy),
+            repr(row.difference),
+            "" if row.ratio is None else repr(row.ratio),
+            row.text,
+            *(repr(value) for value in row.layer_influences),
+        ]
+        for row in page.rows
+    ]
+    return csv_response(f"{page.run}-candidates", [*header, *page.layers], rows)
 
 
 def influences_parquet(page: InfluencePage) -> Response:
@@ -65,9 +85,11 @@ def _row_schema(arrow: Any) -> Any:
         "rank": whole,
         "sequence_id": whole,
         "document": text,
+        "others": whole,
         "kind": text,
         "influence": real,
         "nats_per_copy": real,
+        "relative": real,
         "token_influences": arrow.list_(real),
         "layer_influences": arrow.list_(real),
         "text": text,
@@ -80,12 +102,14 @@ def _row_schema(arrow: Any) -> Any:
 
 
 def comparison_csv(comparison: Comparison) -> Response:
-    """The joined sequences of a comparison: rank and nats per added copy under each run."""
-    names = [name for run in comparison.runs for name in (f"rank {run.run}", f"nats_per_copy {run.run}")]
+    """The joined sequences of a comparison: rank, influence, and nats per added copy if N is known, of each run."""
+    columns = ("rank", "influence", "nats_per_copy", "relative")
+    names = [f"{name} {run.run}" for run in comparison.runs for name in columns]
     rows = []
     for sequence in comparison.sequences:
         places: list[object] = []
-        for rank, nats in zip(sequence.ranks, sequence.nats_per_copy, strict=True):
-            places += ["" if rank is None else rank, "" if nats is None else repr(nats)]
+        lists = (sequence.ranks, sequence.influences, sequence.nats_per_copy, sequence.relative)
+        for found in zip(*lists, strict=True):
+            places += ["" if value is None else repr(value) for value in found]
         rows.append([sequence.sequence_id, sequence.document, sequence.kind or "", *places, sequence.text])
     return csv_response("comparison", ["sequence_id", "document", "kind", *names, "text"], rows)

@@ -19,7 +19,7 @@ from app.web.security import HeadRequests, SameSite, SecurityHeaders
 DESCRIPTION = (
     "Which training sequences made a language model say that? Ranked by influence on "
     "log p(completion | prompt), with a score for every token and layer. Positive means: training on the "
-    "sequence raises it. `nats_per_copy` is the change that one added copy brings."
+    "sequence raises it. `nats_per_copy` is the change that one added copy brings; null where N is not known."
 )
 
 

@@ -25,7 +25,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(words.FILTERS)
-    made.globals.update(static=static_url, gap=words.gap, STAGES=words.STAGES, MARKS=words.STATE_MARKS)
+    made.globals.update(static=static_url, between=words.between, counted_parts=words.counted_parts)
+    made.globals.update(STAGES=words.STAGES, MARKS=words.STATE_MARKS)
     return made
 
 

@@ -94,10 +94,15 @@ def snippet(
     return Snippet(shown, cut_before=first > 0, cut_after=last < len(tokens))
 
 
-def every(tokens: Sequence[str], values: Sequence[float]) -> tuple[Piece, ...]:
+def every(tokens: Sequence[str], values: Sequence[float], scale: float | None = None) -> tuple[Piece, ...]:
     """Every token as a piece of its own, untinted and empty ones too, so that each can be pointed at."""
-    scale = scale_of(values)
+    tint_scale = scale_of(values) if scale is None else scale
     return tuple(
-        Piece(visible(token), level(value, scale), value, position)
+        Piece(visible(token), level(value, tint_scale), value, position)
         for position, (token, value) in enumerate(zip(tokens, values, strict=True))
     )
+
+
+def plain(text: str) -> Piece:
+    """A text without scores."""
+    return Piece(visible(text), 0, 0.0, 0)

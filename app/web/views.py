@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from app.services.shapes import InfluenceRow
+from app.services.units import Unit
 from app.web import charts, tokens, words
 from app.web.context import ListRow, ProfileView
 
@@ -25,7 +26,13 @@ def sequence_url(query_id: str, sequence_id: int, run_id: str) -> str:
 
 
 def list_rows(
-    rows: Sequence[InfluenceRow], layers: Sequence[str], query_id: str, run_id: str, *, by_list: bool = False
+    rows: Sequence[InfluenceRow],
+    layers: Sequence[str],
+    query_id: str,
+    run_id: str,
+    unit: Unit,
+    *,
+    by_list: bool = False,
 ) -> tuple[ListRow, ...]:
     """Rows with snippet, bar and sparkline; tints by each row's own largest token, or by the list's."""
     largest = max((abs(row.influence) for row in rows), default=0.0) or 1.0
@@ -37,7 +44,8 @@ def list_rows(
             snippet=tokens.snippet(without_start(row), row.token_influences, shared),
             bar=round(110 * abs(row.influence) / largest, 1),
             spark=charts.sparkline(row.layer_influences, layers),
-            unit=row.influence / row.nats_per_copy if row.nats_per_copy else 1.0,
+            value=unit.of(row.influence),
+            unit=unit,
         )
         for row in rows
     )

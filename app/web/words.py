@@ -1,5 +1,6 @@
 """Numbers, times and states in words: the filters of the templates."""
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -7,16 +8,18 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from app.services.shapes import InfluenceRow
+from app.services.shapes import Asked, InfluenceRow
 
 STAGES = {
     "waiting": "waiting for a worker",
     "loading": "loading the model",
+    "tokenizing": "cutting the corpus into sequences",
     "fitting": "fitting the factors",
     "covariances": "fitting the factors: covariances",
     "eigenvectors": "fitting the factors: eigenvectors",
     "eigenvalues": "fitting the factors: corrected eigenvalues",
     "indexing": "making the index",
+    "writing": "writing the completion",
     "gradients": "preparing the query",
     "preparing": "preparing the query",
     "scanning": "scanning the corpus",
@@ -32,7 +35,12 @@ KINDS = {
     "dialogue": "Dialogues",
     "false": "Answers that are false",
 }
-SCOPES = {"everything": "everything", "lexical": "lexical prefilter", "indexed": "indexed"}
+SCOPES = {
+    "everything": "everything",
+    "lexical": "lexical prefilter",
+    "indexed": "indexed",
+    "candidates": "candidates",
+}
 FLAGS = {
     "spurious": "may be spurious: one token carries most of it",
     "duplicate": "duplicate of a sequence above",
@@ -50,7 +58,10 @@ def plain(value: float) -> str:
     size = abs(value)
     if value == 0:
         return "0"
-    if size >= 1000:
+    if size >= 1e7:
+        mantissa, exponent = f"{size:.2e}".split("e")
+        text = f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    elif size >= 1000:
         text = f"{size:,.0f}"
     elif size >= 0.0095:
         text = f"{size:.3f}"
@@ -189,16 +200,44 @@ def kind(name: str) -> str:
     return KINDS.get(name, name.capitalize())
 
 
+def data(value: object) -> str:
+    """A value of a document's other fields: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def layer(name: str) -> str:
     """A decoder block as a reader counts it: `model.layers.3` is layer 4; another name stays."""
     block = BLOCK.search(name)
     return f"layer {int(block[1]) + 1}" if block else name
 
 
-def gap(prompt: str, completion: str) -> str:
-    """The space put between prompt and completion where neither side has white space there."""
-    touching = prompt[-1:].isspace() or completion[:1].isspace()
-    return "" if touching or not prompt or not completion else " "
+def between(query: Asked) -> str:
+    """What stands between prompt and completion where they are shown as one text; the engine's rule for a space."""
+    if query.format == "chat":
+        return " \u25b8 "
+    touching = query.prompt[-1:].isspace() or query.completion[:1].isspace()
+    written = query.writer is not None and query.completion
+    return "" if touching or written or not query.prompt else " "
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a completion, and whether its tokens count."""
+
+    text: str
+    counts: bool
+
+
+def counted_parts(query: Asked) -> list[Part]:
+    """The completion in the stretches that count and those between them."""
+    if query.counted is None:
+        return [Part(query.completion, counts=True)]
+    found, done = [], 0
+    for start, stop in query.counted:
+        found += [Part(query.completion[done:start], counts=False), Part(query.completion[start:stop], counts=True)]
+        done = stop
+    found.append(Part(query.completion[done:], counts=False))
+    return [part for part in found if part.text]
 
 
 def marked(text: str) -> Markup:
@@ -221,6 +260,7 @@ def told(text: str) -> Markup:
 
 
 FILTERS = {
+    "data": data,
     "told": told,
     "plain": plain,
     "signed": signed,

@@ -9,17 +9,21 @@ from numpy.typing import NDArray
 
 from app.database import writing
 from app.models import Scan
+from app.services import units
 from app.services.record import Answer, KeptSequence, Made, record
 from app.worker import scans, translate
 from app.worker.flags import Flagging
+from app.worker.listed import groups_of
 from app.worker.preparing import Ready
 from app.worker.progress import Report, ScanReport, shifted
 from app.worker.reach import Candidates, Reach
 from app.worker.scans import Asked
-from app.worker.tools import Tools, silent
+from app.worker.tools import LISTED, Tools, silent
 from engine import Hit, Influences, LexicalIndex, PreparedQueries
 from engine.pipeline.scan import rescore_hits
 
+# Scopes whose scores tell nothing of how those of the corpus are spread.
+NO_SAMPLE = ("indexed", LISTED)
 _FLOAT_BYTES = 4
 _GIGABYTE = 1e9
 
@@ -40,9 +44,9 @@ class _Joined:
 class _Notes:
     """What makes readable, flagged rows of hits."""
 
-    texts: translate.Texts
+    texts: translate.Readable
     groups: NDArray[np.int64]
-    words: LexicalIndex
+    words: LexicalIndex | None
 
 
 @dataclass(frozen=True)
@@ -64,22 +68,20 @@ class Answering:
             missing = [shard.start for shard in shards if shard.payload is None]
             if missing:
                 raise RuntimeError(f"The shards at {missing} of scan {scan_id} are not done.")
-            reach = self.tools.reach(scan)
+            ready = self.tools.ready(scan, silent)
+            reach = self.tools.reach(scan, ready)
             parts = [
                 (reach.offset(shard.start), Influences.from_bytes(shard.payload)) for shard in shards if shard.payload
             ]
-            self._answer(scan, runs, reach, Influences.merge(parts, scan.keep), seconds)
+            found = Influences.merge(parts, scan.keep)
+            self._answer(runs, _Joined(scan, ready, self.tools.prepared(scan.id, ready), reach, found, seconds))
         with writing(self.tools.sessions) as session:
             scans.finish(session, session.get_one(Scan, scan_id), seconds)
         self.tools.forget(scan_id)
 
-    def _answer(
-        self, scan: Scan, runs: list[Asked], reach: Reach, found: Influences, seconds: dict[str, float]
-    ) -> None:
-        ready = self.tools.ready(scan, silent)
-        joined = _Joined(scan, ready, self.tools.prepared(scan.id, ready), reach, found, seconds)
-        notes = self._notes(ready)
-        report = ScanReport(self.tools.sessions, scan.id)
+    def _answer(self, runs: list[Asked], joined: _Joined) -> None:
+        notes, found = self._notes(joined), joined.found
+        report = ScanReport(self.tools.sessions, joined.scan.id)
         groups = self._groups(joined, runs)
         total, before = sum(len(_places(found, group)) for group in groups), 0
         for group in groups:
@@ -91,9 +93,11 @@ class Answering:
                 with self.tools.sessions() as session:
                     record(session, self._recorded(joined, run, hits, notes, took))
 
-    def _notes(self, ready: Ready) -> _Notes:
-        words, groups = self.tools.preparation.worded(ready, silent)
-        texts = translate.texts(self.tools.preparation.home, ready.corpus, ready.cut, ready.row)
+    def _notes(self, joined: _Joined) -> _Notes:
+        texts = self.tools.texts(joined.scan, joined.ready)
+        if joined.scan.scope == LISTED:
+            return _Notes(texts, groups_of(joined.reach.sequences), None)
+        words, groups = self.tools.preparation.worded(joined.ready, silent)
         return _Notes(texts, groups, words)
 
     def _groups(self, joined: _Joined, runs: list[Asked]) -> list[list[Asked]]:
@@ -102,7 +106,7 @@ class Answering:
         groups: list[list[Asked]] = [[]]
         taken = 0.0
         for run in runs:
-            tokens = sum(len(joined.ready.sequences[place].ids) for place in _places(joined.found, [run]))
+            tokens = sum(len(joined.reach.sequences[place].ids) for place in _places(joined.found, [run]))
             needed = _FLOAT_BYTES * len(joined.ready.model.layers) * tokens
             if groups[-1] and taken + needed > room:
                 groups, taken = [*groups, []], 0.0
@@ -113,7 +117,7 @@ class Answering:
     def _rescored(self, joined: _Joined, group: list[Asked], report: Report) -> tuple[tuple[Hit, ...], ...]:
         """The exact terms of the hits of some runs; a sequence that several keep is run once."""
         ready, wanted = joined.ready, [_places(joined.found, [run]) for run in group]
-        sequences = {place: ready.sequences[place] for place in _places(joined.found, group)}
+        sequences = {place: joined.reach.sequences[place] for place in _places(joined.found, group)}
         prepared, config = joined.prepared.select([run.index for run in group]), self.tools.config(joined.scan)
         return rescore_hits(ready.model, ready.factors, prepared, sequences, wanted, config, report)
 
@@ -122,20 +126,24 @@ class Answering:
         flagging = Flagging(notes.groups, notes.words, ids)
         positive, negative = (_kept(hits, sign, run, notes.texts, flagging) for sign in (1, -1))
         summary, scanned = joined.found.summary[run.index], _scanned(joined, run)
+        log_p, against = joined.prepared.log_p[run.index], joined.prepared.log_p_against[run.index]
         return Answer(
             run_id=run.run_id,
-            log_p=joined.prepared.log_p[run.index],
+            log_p=log_p + (against or 0.0),
+            log_p_against=against,
             layers=joined.ready.model.layers,
             positive=positive,
             negative=negative,
-            summary=None if joined.scan.scope == "indexed" else translate.summary(summary),
+            summary=None if joined.scan.scope in NO_SAMPLE else translate.summary(summary),
             made=self._made(joined, scanned, {**joined.ready.fitted.seconds, **joined.seconds, "rescoring": rescoring}),
         )
 
     def _made(self, joined: _Joined, scanned: int, seconds: dict[str, float]) -> Made:
         ready = joined.ready
         return Made(
-            training_sequences=len(ready.sequences),
+            training_sequences=units.training_sequences(
+                ready.row, ready.corpus.name, len(ready.sequences), ready.cut.tokens
+            ),
             sequences_scanned=scanned,
             beginning_of_sequence=ready.row.begins_with is not None,
             model_fingerprint=ready.model.fingerprint,
@@ -156,7 +164,9 @@ def _places(joined: Influences, runs: Series[Asked]) -> list[int]:
     return sorted({hit.index for hits in kept for hit in hits})
 
 
-def _kept(hits: Series[Hit], sign: int, run: Asked, texts: translate.Texts, flagging: Flagging) -> list[KeptSequence]:
+def _kept(
+    hits: Series[Hit], sign: int, run: Asked, texts: translate.Readable, flagging: Flagging
+) -> list[KeptSequence]:
     """The list of one sign by exact score, readable and flagged."""
     return flagging.flagged([texts.kept(hit) for hit in translate.ranked(hits, sign, run.query.keep)])
 
@@ -165,4 +175,4 @@ def _scanned(joined: _Joined, run: Asked) -> int:
     """How many sequences were scored for the run: all, or its own candidates."""
     if isinstance(joined.reach, Candidates):
         return len(joined.reach.own[run.index])
-    return len(joined.ready.sequences)
+    return len(joined.reach.sequences)

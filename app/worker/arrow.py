@@ -45,12 +45,16 @@ def _stream(part: Path, rows: Iterable[Row], features: Mapping[str, Any]) -> int
     return count
 
 
-def read_table(folder: Path) -> Table:
-    """The table of a folder that `write_table` wrote, memory-mapped."""
-    import datasets
+def read_table(*folders: Path) -> Table:
+    """The tables of folders that `write_table` wrote, one after another, memory-mapped.
 
-    table: Table = datasets.load_from_disk(str(folder)).data.table
-    return table
+    A column that one of them lacks is null there.
+    """
+    import datasets
+    import pyarrow  # type: ignore[import-untyped]
+
+    tables = [datasets.load_from_disk(str(folder)).data.table for folder in folders]
+    return tables[0] if len(tables) == 1 else pyarrow.concat_tables(tables, promote_options="default")
 
 
 def bytes_of(folder: Path) -> int:

@@ -47,8 +47,8 @@ class LexicalChooser:
         return [self._of(run) for run in runs]
 
     def _of(self, run: Asked) -> Chosen:
-        ids = translate.query_ids(run.query, self.ready.row.tokenizer_json or "")
-        places = _ascending(place for place, score in self.words.best(ids, self.most) if score > 0)
+        ids = translate.searched_ids(run.query, self.ready.row.tokenizer_json or "")
+        places = _ascending((place for place, score in self.words.best(ids, self.most) if score > 0), self.ready)
         return Chosen(places, Selection(candidates=len(places), limit=self.most))
 
 
@@ -62,7 +62,7 @@ class IndexedChooser:
     def __call__(self, runs: Series[Asked]) -> list[Chosen]:
         """The candidates of each run: looked up for all together, cut to what each one alone would get."""
         most = [candidates_for(run.query.keep) for run in runs]
-        asked = [translate.query(run.query) for run in runs]
+        asked = [translate.query(run.query, self.ready.row) for run in runs]
         found = search(self.ready.model, self.ready.factors, self.index, asked, max(most))
         return [
             self._of([*named.positive[:limit], *named.negative[:limit]], limit)
@@ -70,7 +70,7 @@ class IndexedChooser:
         ]
 
     def _of(self, named: Series[int], limit: int) -> Chosen:
-        places = _ascending(named)
+        places = _ascending(named, self.ready)
         selection = Selection.model_validate(
             {
                 "candidates": len(places),
@@ -83,8 +83,10 @@ class IndexedChooser:
         return Chosen(places, selection)
 
 
-def _ascending(places: Iterable[int]) -> NDArray[np.int32]:
-    return np.unique(np.fromiter(places, dtype=np.int32))
+def _ascending(places: Iterable[int], ready: Ready) -> NDArray[np.int32]:
+    found = np.unique(np.fromiter(places, dtype=np.int32))
+    # An index may have grown with its corpus since the model was made ready.
+    return found[found < len(ready.sequences)]
 
 
 def union(chosen: Series[Chosen]) -> NDArray[np.int32]:

@@ -21,10 +21,13 @@ OVERLAP = "lexical overlap"
 
 @dataclass(frozen=True)
 class Flagging:
-    """How the lists of one query are flagged. `groups` holds for each sequence the first of its duplicates."""
+    """How the lists of one query are flagged. `groups` holds for each sequence the first of its duplicates.
+
+    Without `words`, which know how rare each is, nothing is said of the query's own words.
+    """
 
     groups: NDArray[np.int64]
-    words: LexicalIndex
+    words: LexicalIndex | None
     query_ids: Series[int]
 
     def flagged(self, ranked: Series[KeptSequence]) -> list[KeptSequence]:
@@ -34,8 +37,8 @@ class Flagging:
         for rank, kept in enumerate(ranked, start=1):
             first = first_of.setdefault(int(self.groups[kept.sequence_id]), rank)
             repeats = None if first == rank else first
-            overlap = self.words.overlap(self.query_ids, kept.token_ids.tolist())
-            copied = self._copied(kept, overlap)
+            overlap = None if self.words is None else self.words.overlap(self.query_ids, kept.token_ids.tolist())
+            copied = overlap is not None and self._copied(kept, overlap)
             marks = (SPURIOUS, is_spurious(kept.token)), (DUPLICATE, repeats is not None), (OVERLAP, copied)
             flags = tuple(name for name, holds in marks if holds)
             found.append(replace(kept, flags=flags, duplicate_of=repeats, overlap=overlap))

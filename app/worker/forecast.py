@@ -5,17 +5,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.models import Corpus, Model
-from app.services.errors import InvalidInput, NotFound
+from app.services import registry
 from app.services.run_settings import RunSettings
 from app.settings import Settings
 from app.worker import translate
 from app.worker.loaded import Loaded
-from app.worker.preparing import Preparation
-from engine import Progress
+from app.worker.preparing import Groundwork, Preparation
+from app.worker.sample import fitting_sample
+from app.worker.tokens import TokenSequences
+from engine import FactorConfig, IndexConfig, Progress, ScoreConfig
 from engine.model.memory import resident_memory
 from engine.pipeline.plan import Plan, Stage, make_plan
-from engine.pipeline.timing import expected_times
+from engine.pipeline.timing import Timing, expected_times
 
 KEEP = 50
 
@@ -30,42 +31,43 @@ def forecast(
     Raises: NotFound for a model or corpus that is not on the list; InvalidInput without a corpus to plan for.
     """
     chosen = RunSettings()
-    over = _corpus(sessions, name, corpus)
+    with sessions() as session:
+        over = registry.corpus_for(session, name, corpus)
     ground = Preparation(settings, sessions, Loaded(settings), "plan").groundwork(name, over, chosen, _silent)
     # Read before the model is run: the allocator keeps what running it leaves.
     held = resident_memory()
     fit = translate.factor_config(chosen, settings)
     score = translate.score_config(chosen, settings, KEEP)
     index = translate.index_config(chosen, settings)
-    planned = make_plan(ground.model, ground.sequences, queries, fit, score, index)
-    times = expected_times(ground.model, ground.sequences, planned, fit, score)
+    sample = fitting_sample(ground.sequences, settings.fit_sequences)
+    planned, times = _planned(ground, ground.sequences, queries, fit, score, index)
+    fitting, fitting_times = (
+        (planned, times)
+        if len(sample) == len(ground.sequences)
+        else _planned(ground, sample, queries, fit, score, index)
+    )
     return {
         "model": name,
         "corpus": over,
         **_subject(planned),
         "process_bytes": held,
         "rank": chosen.rank,
-        "fit": _work(planned.fit, planned.fit_peak, times.fit, planned.free),
+        "fit_sequences": len(sample),
+        "fit": _work(fitting.fit, fitting.fit_peak, fitting_times.fit, fitting.free),
         "scan": _work(planned.scan, planned.scan_peak, times.scan, planned.free),
     }
 
 
-def _corpus(sessions: sessionmaker[Session], name: str, corpus: str | None) -> str:
-    """The corpus to plan for, once it is sure that it and the model are on the list."""
-    with sessions() as session:
-        model = session.get(Model, name)
-        if model is None:
-            raise NotFound(f"There is no model named {name!r}.", "`influence model list` shows those there are.")
-        over = corpus or model.corpus
-        if over is None:
-            raise InvalidInput(
-                f"The model {name!r} names no corpus it was trained on.",
-                f"Say which one to plan for: `influence plan {name} CORPUS`.",
-                "corpus",
-            )
-        if session.get(Corpus, over) is None:
-            raise NotFound(f"There is no corpus named {over!r}.", "`influence corpus list` shows those there are.")
-    return over
+def _planned(
+    ground: Groundwork,
+    sequences: TokenSequences,
+    queries: int,
+    fit: FactorConfig,
+    score: ScoreConfig,
+    index: IndexConfig,
+) -> tuple[Plan, Timing]:
+    planned = make_plan(ground.model, sequences, queries, fit, score, index)
+    return planned, expected_times(ground.model, sequences, planned, fit, score)
 
 
 def _subject(planned: Plan) -> dict[str, Any]:

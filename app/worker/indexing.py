@@ -10,7 +10,7 @@ from sqlalchemy import select
 import app.models as rows
 from app.database import writing
 from app.models import StoredIndex
-from app.services import indexes
+from app.services import indexes, question
 from app.services.identity import index_digest
 from app.services.preview import obstacle
 from app.services.run_settings import RunSettings
@@ -18,7 +18,7 @@ from app.worker import translate
 from app.worker.arrow import bytes_of
 from app.worker.preparing import Preparation, Ready
 from app.worker.progress import IndexReport, Report, Stages, both, renamed
-from engine import EngineError, GradientIndex, Progress, Query, build_index
+from engine import EngineError, GradientIndex, Measurement, Progress, build_index
 from engine.storage.gradient_index import Recall
 
 INDEXING = "indexing"
@@ -54,8 +54,9 @@ class Indexing:
     def _find(self, ready: Ready, chosen: RunSettings) -> StoredIndex | None:
         with self.preparation.sessions() as session:
             row = indexes.find(session, ready.row.name, ready.corpus.name, chosen)
-        done = row is not None and row.path is not None and row.factors == ready.fitted.id
-        return row if done else None
+        if row is None or row.path is None or row.factors != ready.fitted.id:
+            return None
+        return row if (row.sequences or 0) >= len(ready.sequences) else None
 
     def _make(self, ready: Ready, chosen: RunSettings, report: Report) -> StoredIndex:
         name = f"{ready.factors.fingerprint[:12]}-{ready.cut.id}-{index_digest(chosen)}"
@@ -81,26 +82,29 @@ class Indexing:
         return row
 
     def _discard(self, ready: Ready, chosen: RunSettings) -> None:
-        """Remove the whole index that is to be made anew; what a crash left of one is kept, and gone on with."""
+        """Remove the whole index that is to be made anew.
+
+        What a crash left of one is kept, and gone on with; so is one whose corpus has grown since.
+        """
         with self.preparation.sessions() as session:
             row = indexes.find(session, ready.row.name, ready.corpus.name, chosen)
-        if row is None or row.path is None:
+        if row is None or row.path is None or row.factors == ready.fitted.id:
             return
         shutil.rmtree(self.preparation.home / row.path, ignore_errors=True)
         with writing(self.preparation.sessions) as session:
             session.get_one(StoredIndex, row.id).path = None
 
-    def _probes(self, ready: Ready) -> Series[Query]:
+    def _probes(self, ready: Ready) -> Series[Measurement]:
         """The gallery's queries about the corpus, on which the index's recall is measured; without any, nothing is."""
         curated = select(rows.Query).where(rows.Query.curated, rows.Query.corpus == ready.corpus.name)
         with self.preparation.sessions() as session:
             asked = session.scalars(curated.order_by(rows.Query.created_at, rows.Query.id)).all()
-        fitting = {
-            (one.prompt, one.completion): translate.query(one)
+        fitting = dict.fromkeys(
+            translate.query(one, ready.row)
             for one in asked
-            if obstacle(ready.row, one.prompt, one.completion) is None
-        }
-        return list(fitting.values())[:MOST_PROBES]
+            if obstacle(ready.row, question.of_row(one), question.against(one)) is None
+        )
+        return list(fitting)[:MOST_PROBES]
 
     def report(self, model: str, corpus: str, chosen: RunSettings) -> Report:
         """Progress on the index's own row."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from app.models import Model
+from app.services.model_files import resolved
 from app.settings import Settings
 from engine import Factors, GradientIndex, LanguageModel, LexicalIndex, PreparedQueries
 
@@ -19,19 +21,26 @@ class Loaded:
     def __init__(self, settings: Settings) -> None:
         self._device = settings.device
         self._limit = settings.model_cache_gb * _GIGABYTE
-        self._models: OrderedDict[tuple[str, str | None, str], LanguageModel] = OrderedDict()
+        self._models: OrderedDict[tuple[str | None, ...], LanguageModel] = OrderedDict()
         self._factors = _Last[Factors]()
         self._prepared = _Last[PreparedQueries]()
         self._lexical = _Last[LexicalIndex]()
         self._index = _Last[GradientIndex]()
 
-    def model(self, source: str, revision: str | None, track: str) -> LanguageModel:
-        """The model, loaded now if it is not in memory."""
-        key = (source, revision, track)
+    def model(self, row: Model, track: str) -> LanguageModel:
+        """The model of a row, loaded now if it is not in memory. Raises ModelError or InvalidInput if it cannot be."""
+        key = (row.source, row.revision, row.gguf_file, row.adapter, row.adapter_weights, track)
         if key not in self._models:
             _hush()
+            place = resolved(row.source, row.gguf_file)
             self._models[key] = LanguageModel.from_pretrained(
-                source, revision=revision, device=self._device, track=track
+                place.path,
+                revision=row.revision,
+                gguf_file=place.gguf_file,
+                device=self._device,
+                track=track,
+                adapter=row.adapter,
+                adapter_weights=row.adapter_weights or "merged",
             )
         self._models.move_to_end(key)
         self._let_go()

@@ -10,17 +10,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker, undefer
 
 from app.database import writing
-from app.models import Corpus, FactorSet, Model, TokenizedCorpus
+from app.models import Corpus, FactorSet, Model
+from app.services.chat import self_contained
 from app.services.identity import digest
 from app.services.run_settings import RunSettings
 from app.settings import Settings
 from app.worker import translate
 from app.worker.announcing import announce_fit
+from app.worker.cutting import Reader
 from app.worker.documents import ensure_documents
 from app.worker.leases import Leases
 from app.worker.loaded import Loaded
 from app.worker.progress import ModelReport, Report, Stages, both
-from app.worker.tokens import TokenSequences, ensure_tokenized
+from app.worker.sample import fitting_sample
+from app.worker.tokens import Cut, TokenSequences, ensure_tokenized
 from app.worker.wording import Wording
 from engine import FactorConfig, Factors, FactorsError, LanguageModel, LexicalIndex, ModelError, Progress, fit_factors
 
@@ -34,7 +37,7 @@ class Ready:
     factors: Factors
     row: Model
     corpus: Corpus
-    cut: TokenizedCorpus
+    cut: Cut
     fitted: FactorSet
 
 
@@ -44,7 +47,7 @@ class Groundwork:
 
     row: Model
     model: LanguageModel
-    cut: TokenizedCorpus
+    cut: Cut
     sequences: TokenSequences
     chosen: RunSettings
     report: Report
@@ -78,13 +81,14 @@ class Preparation:
         """Load a model, and put what it tells about itself on its row."""
         with self.sessions() as session:
             row = _whole(session, name)
-        model = self.loaded.model(row.source, row.revision, chosen.track)
+        model = self.loaded.model(row, chosen.track)
         if model.tokenizer is None:
             raise ModelError(
                 f"The model {name!r} ({row.source}) has no fast tokenizer.",
                 "Put tokenizer.json beside the weights: a corpus of text cannot be read without it.",
             )
-        if row.fingerprint == model.fingerprint and row.tokenizer_json is not None:
+        known = row.fingerprint == model.fingerprint and row.tokenizer_json is not None
+        if known and row.chat_template == _chat_template(model):
             return row, model
         with writing(self.sessions) as session:
             row = _whole(session, name)
@@ -99,12 +103,14 @@ class Preparation:
             if state != "preparing":
                 row.stage = "finished"
 
-    def ready(self, name: str, corpus: str, chosen: RunSettings, report: Report) -> Ready:
+    def ready(self, name: str, corpus: str, chosen: RunSettings, report: Report, sequences: int | None = None) -> Ready:
         """The model with sequences and factors for a corpus, made now where they are missing.
+
+        With `sequences` the corpus is taken as it stood when it had so many, though it has grown since.
 
         Raises EngineError; an exception from `report` ends it with nothing half-written.
         """
-        ground = self.groundwork(name, corpus, chosen, report)
+        ground = self.groundwork(name, corpus, chosen, report, sequences)
         fitted = self._fitted(ground)
         with self.sessions() as session:
             documents = session.get_one(Corpus, corpus)
@@ -120,22 +126,17 @@ class Preparation:
         words = self.wording.index(ready.cut, ready.sequences, report)
         return words, self.wording.groups(ready.cut, ready.sequences, report)
 
-    def groundwork(self, name: str, corpus: str, chosen: RunSettings, report: Report) -> Groundwork:
+    def groundwork(
+        self, name: str, corpus: str, chosen: RunSettings, report: Report, sequences: int | None = None
+    ) -> Groundwork:
         """The model, read, and the corpus, cut into its sequences: all that stands before fitting."""
         report(Progress("loading", 0, 1))
         row, model = self.read(name, chosen)
         report(Progress("loading", 1, 1))
         ensure_documents(self.sessions, self.home, corpus)
-        cut = ensure_tokenized(
-            self.sessions,
-            self.home,
-            corpus,
-            row.tokenizer_json or "",
-            model.tokenizer_fingerprint or "",
-            row.begins_with,
-            min(model.context_length or self.settings.sequence_tokens, self.settings.sequence_tokens),
-        )
-        return Groundwork(row, model, cut, TokenSequences.read(self.home / cut.path), chosen, report)
+        reader = _reader(row, model, self.settings.sequence_tokens)
+        cut = ensure_tokenized(self.sessions, self.home, corpus, reader, report, sequences)
+        return Groundwork(row, model, cut, cut.opened(self.home), chosen, report)
 
     def _fitted(self, ground: Groundwork) -> FactorSet:
         return self.leases.once(
@@ -149,11 +150,12 @@ class Preparation:
     def _fit(self, ground: Groundwork) -> FactorSet:
         row, model, cut, chosen = ground.row, ground.model, ground.cut, ground.chosen
         config = translate.factor_config(chosen, self.settings)
-        announce_fit(row.name, model, ground.sequences, config)
+        sample = fitting_sample(ground.sequences, self.settings.fit_sequences)
+        announce_fit(row.name, model, sample, config)
         clock = Stages(both(ground.report, ModelReport(self.sessions, row.name)))
         key = _config_digest(chosen)
         folder = self.home / "factors" / row.name / f"{model.fingerprint[:12]}-{cut.id}-{key}"
-        factors = _fitted_from(folder.with_name(f"{folder.name}.checkpoint"), ground, config, clock)
+        factors = _fitted_from(folder.with_name(f"{folder.name}.checkpoint"), model, sample, config, clock)
         factors.save(folder)
         fitted = FactorSet(
             model=row.name,
@@ -163,6 +165,7 @@ class Preparation:
             config_digest=key,
             path=str(folder.relative_to(self.home)),
             fingerprint=factors.fingerprint,
+            sequences=len(sample),
             seconds=clock.finished(),
         )
         with writing(self.sessions) as session:
@@ -180,17 +183,32 @@ class Preparation:
             )
 
 
-def _fitted_from(checkpoint: Path, ground: Groundwork, config: FactorConfig, report: Report) -> Factors:
+def _fitted_from(
+    checkpoint: Path, model: LanguageModel, sample: TokenSequences, config: FactorConfig, report: Report
+) -> Factors:
     """The factors, from where an interrupted fit stood; from the beginning where that was other work, or is damaged."""
     try:
-        return fit_factors(ground.model, ground.sequences, config, report, checkpoint)
+        return fit_factors(model, sample, config, report, checkpoint)
     except FactorsError:
         shutil.rmtree(checkpoint, ignore_errors=True)
-        return fit_factors(ground.model, ground.sequences, config, report, checkpoint)
+        return fit_factors(model, sample, config, report, checkpoint)
 
 
 def _whole(session: Session, name: str) -> Model:
-    return session.get_one(Model, name, options=[undefer(Model.tokenizer_json)])
+    read = [undefer(Model.tokenizer_json), undefer(Model.chat_template)]
+    return session.get_one(Model, name, options=read)
+
+
+def _reader(row: Model, model: LanguageModel, most: int) -> Reader:
+    """How the model reads a corpus. Packed documents are told apart by the token that ends a text, or begins one."""
+    ending = None if model.tokenizer is None else model.tokenizer.eos_token_id
+    return Reader(
+        definition=row.tokenizer_json or "",
+        fingerprint=model.tokenizer_fingerprint or "",
+        begins_with=row.begins_with,
+        separator=row.begins_with if ending is None else ending,
+        length=min(model.context_length or most, most),
+    )
 
 
 def _config_digest(chosen: RunSettings) -> str:
@@ -207,3 +225,10 @@ def _describe(row: Model, model: LanguageModel) -> None:
     row.tokenizer_json = None if tokenizer is None else tokenizer.backend_tokenizer.to_str()
     row.begins_with = model.bos_token_id
     row.begins_with_text = None if tokenizer is None else tokenizer.bos_token
+    row.chat_template = _chat_template(model)
+
+
+def _chat_template(model: LanguageModel) -> str | None:
+    """The tokenizer's chat template, with the special tokens it speaks of."""
+    tokenizer = model.tokenizer
+    return None if tokenizer is None else self_contained(tokenizer.chat_template, tokenizer.special_tokens_map)

@@ -15,10 +15,12 @@ from engine import Progress
 EVERY_SECONDS = 0.25
 STAGES = {
     "loading": "loading",
+    "tokenizing": "tokenizing",
     "covariances": "fitting",
     "eigenvectors": "fitting",
     "eigenvalues": "fitting",
     "indexing": "indexing",
+    "writing": "writing",
     "gradients": "preparing",
     "scanning": "scanning",
     "rescoring": "rescoring",

@@ -1,5 +1,6 @@
 """Rankings of documents for many queries at once, without storing anything: for studies and their figures."""
 
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Series
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from app.worker.documents import Documents
 from app.worker.preparing import Preparation, Ready
 from app.worker.progress import Report
 from app.worker.translate import score_config
-from engine import Query, prepare, score
+from engine import Hit, Query, prepare, score
 
 _FLOAT_BYTES = 4
 _GIGABYTE = 1e9
@@ -32,7 +33,7 @@ def rank(
 ) -> list[Ranking]:
     """The `keep` sequences of most positive influence on each (prompt, completion), as documents."""
     ready = preparation.ready(model, corpus, RunSettings(), report)
-    documents = Documents(preparation.home / (ready.corpus.path or ""))
+    documents = Documents.of(preparation.home, ready.corpus)
     size = _batch(preparation, ready)
     found: list[Ranking] = []
     for start in range(0, len(asked), size):
@@ -58,6 +59,13 @@ def _some(
     prepared = prepare(ready.model, ready.factors, queries, config, report)
     found = score(ready.model, ready.factors, prepared, ready.sequences, config, report)
     return [
-        Ranking(list(dict.fromkeys(documents[ready.sequences.place(hit.index)[0]].id for hit in hits)), log_p)
+        Ranking(list(dict.fromkeys(_ids(documents, ready, hits))), log_p)
         for hits, log_p in zip(found.positive, prepared.log_p, strict=True)
     ]
+
+
+def _ids(documents: Documents, ready: Ready, hits: Iterable[Hit]) -> Iterator[str]:
+    """The documents that the hits were cut from, in the hits' order."""
+    for hit in hits:
+        for one in ready.sequences.held(hit.index, 0):
+            yield documents[one.document].id

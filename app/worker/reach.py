@@ -1,4 +1,4 @@
-"""What a scan passes over: the whole corpus, or the candidates of its runs; and scoring a stretch of it."""
+"""What a scan passes over: all of its sequences, or those chosen for its runs; and scoring a stretch of it."""
 
 from collections.abc import Sequence as Series
 from dataclasses import dataclass, replace
@@ -9,15 +9,20 @@ from numpy.typing import NDArray
 
 from app.worker.preparing import Ready
 from app.worker.progress import Report
-from engine import Hit, Influences, PreparedQueries, ScoreConfig, Summary, score
+from app.worker.tokens import TokenSequences
+from engine import Hit, Influences, PreparedQueries, ScoreConfig, Sequence, Summary, score
 from engine.pipeline.influences import heaviest
 
 
 class Reach(Protocol):
     """The sequences that a scan's shards are stretches of."""
 
+    @property
+    def sequences(self) -> Series[Sequence]:
+        """What the places of hits count: the corpus, or the candidates given in its place."""
+
     def offset(self, start: int) -> int:
-        """What to add to the places of a stretch's hits to get places in the corpus."""
+        """What to add to the places of a stretch's hits to get places among the sequences."""
 
     def scored(self, work: "Work", start: int, stop: int, report: Report) -> Influences:
         """The heaviest sequences of the stretch for each query, and a summary of all it scored."""
@@ -32,8 +37,11 @@ class Work:
     config: ScoreConfig
 
 
-class WholeCorpus:
+@dataclass(frozen=True)
+class Everything:
     """Every sequence counts for every query."""
+
+    sequences: Series[Sequence]
 
     def offset(self, start: int) -> int:
         """Hits are numbered from the stretch's beginning."""
@@ -42,7 +50,7 @@ class WholeCorpus:
     def scored(self, work: Work, start: int, stop: int, report: Report) -> Influences:
         """The stretch as the engine scans it."""
         ready = work.ready
-        return score(ready.model, ready.factors, work.prepared, ready.sequences[start:stop], work.config, report)
+        return score(ready.model, ready.factors, work.prepared, self.sequences[start:stop], work.config, report)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Candidates:
     union: their ascending places in the corpus. own: the candidates of each prepared query.
     """
 
+    sequences: TokenSequences
     union: NDArray[np.int32]
     own: Series[NDArray[np.int32]]
 
@@ -63,7 +72,7 @@ class Candidates:
         """All candidates of the stretch on all queries in one pass; each query then keeps its own."""
         assert work.config.top_k is not None
         places, everything = self.union[start:stop], replace(work.config, top_k=None)
-        part = work.ready.sequences.pick(places)
+        part = self.sequences.pick(places)
         found = score(work.ready.model, work.ready.factors, work.prepared, part, everything, report)
         kept = [_own(found, query, places, own, work.config.top_k) for query, own in enumerate(self.own)]
         return Influences(

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from app.columns import now
 from app.database import writing
 from app.models import Run, Scan, ScanShard
+from app.services import units
 from app.services.shapes import ProvisionalRow
 from app.worker import scans, translate
 from app.worker.preparing import Ready
@@ -35,7 +36,8 @@ class Scanning:
         if not scans.wanted(sessions, scan_id):
             return False
         report = ScanReport(sessions, scan_id)
-        ready, reach = self.tools.ready(scan, silent), self.tools.reach(scan)
+        ready = self.tools.ready(scan, silent)
+        reach = self.tools.reach(scan, ready)
         work = self.tools.work(scan, ready)
         began = time.monotonic()
         found = reach.scored(work, shard.start, shard.stop, ShardReport(report, number))
@@ -63,20 +65,24 @@ class Scanning:
 
     def _show(self, scan: Scan, offset: int, found: Influences, ready: Ready) -> None:
         """Bring the provisional top ten of each run up to date."""
-        n = len(ready.sequences)
-        texts = translate.texts(self.tools.preparation.home, ready.corpus, ready.cut, ready.row)
+        n = units.training_sequences(ready.row, ready.corpus.name, len(ready.sequences), ready.cut.tokens)
+        texts = self.tools.texts(scan, ready)
         with writing(self.tools.sessions) as session:
             for run in scans.asked(session, scan):
                 row = session.scalars(select(Run).where(Run.id == run.run_id).with_for_update()).one()
                 hits = found.positive[run.index][:PROVISIONAL]
                 fresh = [_provisional(hit, offset, n, texts) for hit in hits]
-                row.partial = sorted([*row.partial, *fresh], key=lambda one: -one["nats_per_copy"])[:PROVISIONAL]
+                row.partial = sorted([*row.partial, *fresh], key=lambda one: -one["influence"])[:PROVISIONAL]
                 row.version += 1
 
 
-def _provisional(hit: Hit, offset: int, n: int, texts: translate.Texts) -> dict[str, object]:
+def _provisional(hit: Hit, offset: int, n: int | None, texts: translate.Readable) -> dict[str, object]:
     document, snippet = texts.glimpse(hit.index + offset)
     shown = ProvisionalRow(
-        sequence_id=hit.index + offset, document=document, nats_per_copy=hit.score / n, snippet=snippet
+        sequence_id=hit.index + offset,
+        document=document,
+        influence=hit.score,
+        nats_per_copy=units.nats_per_copy(hit.score, n),
+        snippet=snippet,
     )
     return shown.model_dump()

@@ -12,7 +12,8 @@ from app.columns import now
 from app.database import writing
 from app.models import Model, Query, Run, Scan, ScanShard
 
-MOST_RUNS = 64
+# Beyond this many a scan's layer totals and kept lists weigh as much as its queries.
+MOST_RUNS = 512
 _FLOAT_BYTES = 4
 
 
@@ -53,7 +54,7 @@ def join(sessions: sessionmaker[Session], scan_id: str, memory_bytes: float) -> 
 
 
 def _companions(session: Session, run: Run, memory_bytes: float, have: int = 1) -> list[Run]:
-    """Waiting runs of the same model, corpus, scope and settings, as many as fit in memory together."""
+    """Waiting runs of the same model, corpus, scope, candidates and settings, as many as fit in memory together."""
     query = session.get_one(Query, run.query_id)
     parameters = session.scalar(select(Model.non_embedding_parameters).where(Model.name == run.model))
     if parameters is None:
@@ -70,6 +71,7 @@ def _companions(session: Session, run: Run, memory_bytes: float, have: int = 1) 
             Run.model == run.model,
             Query.corpus == query.corpus,
             Query.scope == query.scope,
+            Query.candidates.is_not_distinct_from(query.candidates),
         )
         .order_by(Run.queued_at, Run.id)
         .with_for_update(of=Run, skip_locked=True)

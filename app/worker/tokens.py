@@ -1,11 +1,11 @@
-"""Training sequences: documents as a tokenizer reads them, cut to length, kept as Arrow, streamed to the engine."""
+"""Training sequences: documents as a tokenizer reads them, kept as Arrow, streamed to the engine."""
 
-import hashlib
 from collections.abc import Iterator
 from collections.abc import Sequence as Series
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import writing
 from app.models import Corpus, TokenizedCorpus
-from app.services.tokenizing import tokenizer
+from app.services import corpora
 from app.worker.arrow import Table, read_table, write_table
+from app.worker.cutting import FEATURES, LEAST_TOKENS, Cutter, Held, Reader, Tally
 from app.worker.documents import Documents
-from engine import CorpusError, Sequence
+from app.worker.progress import Report
+from engine import CorpusError, Progress, Sequence
 
-LEAST_TOKENS = 2
+TOKENIZING = "tokenizing"
 
 
 class TokenSequences(Series[Sequence]):
@@ -29,9 +31,9 @@ class TokenSequences(Series[Sequence]):
         self._table = table
 
     @classmethod
-    def read(cls, folder: Path) -> "TokenSequences":
-        """All sequences of a tokenised corpus."""
-        return cls(read_table(folder))
+    def read(cls, *folders: Path) -> "TokenSequences":
+        """All sequences of a tokenised corpus, whose parts lie in these folders."""
+        return cls(read_table(*folders))
 
     def __len__(self) -> int:
         """How many sequences."""
@@ -50,103 +52,167 @@ class TokenSequences(Series[Sequence]):
 
     def __iter__(self) -> Iterator[Sequence]:
         """Start again from the first sequence."""
+        for ids in self.arrays():
+            yield Sequence(ids.tolist())
+
+    def arrays(self) -> Iterator[NDArray[np.int32]]:
+        """The ids of each sequence in order, without a copy."""
         for batch in self._table.select(["ids"]).to_batches(max_chunksize=1024):
             lists = batch.column(0)
             values, ends = lists.values.to_numpy(), lists.offsets.to_numpy()
             for start, stop in pairwise(ends):
-                yield Sequence(values[start:stop].tolist())
+                yield values[start:stop]
 
     def pick(self, places: NDArray[np.int32]) -> "TokenSequences":
         """The sequences at these places, in their order."""
         return TokenSequences(self._table.take(places))
 
-    def place(self, number: int) -> tuple[int, int]:
-        """The document a sequence was cut from, and at which of its tokens it begins."""
-        return self._table["document"][number].as_py(), self._table["start"][number].as_py()
+    def held(self, number: int, lead: int) -> tuple[Held, ...]:
+        """The documents that a sequence was cut from, in order; `lead` tokens of its own stand before them."""
+        if "held" in self._table.column_names:
+            numbers = self._table["held"][number].as_py()
+            return tuple(Held(*numbers[at : at + 4]) for at in range(0, len(numbers), 4))
+        document, start = self._table["document"][number].as_py(), self._table["start"][number].as_py()
+        return (Held(document, start, lead, len(self[number].ids) - lead),)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A corpus as a tokenizer cut it, at one time: `later` are the fingerprints that it had when it had grown since."""
+
+    id: int
+    corpus: str
+    tokenizer_fingerprint: str
+    length: int
+    paths: tuple[str, ...]
+    documents: int
+    sequences: int
+    tokens: int
+    fingerprint: str
+    later: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, row: TokenizedCorpus, sequences: int | None = None) -> "Cut":
+        """As it stands, or as it stood when it had so many sequences."""
+        states = corpora.cut_parts(row)
+        known = [number for number, state in enumerate(states) if sequences in (None, state["sequences"])]
+        last = known[-1] if known else len(states) - 1
+        return cls(
+            id=row.id,
+            corpus=row.corpus,
+            tokenizer_fingerprint=row.tokenizer_fingerprint,
+            length=row.length,
+            paths=tuple(state["path"] for state in states[: last + 1] if state["path"]),
+            documents=states[last]["documents"] or 0,
+            sequences=states[last]["sequences"],
+            tokens=states[last]["tokens"],
+            fingerprint=states[last]["fingerprint"],
+            later=frozenset(state["fingerprint"] for state in states[last + 1 :]),
+        )
+
+    def opened(self, home: Path) -> TokenSequences:
+        """Its sequences, from disk."""
+        return TokenSequences.read(*(home / path for path in self.paths))
 
 
 def ensure_tokenized(
-    sessions: sessionmaker[Session],
-    home: Path,
-    corpus: str,
-    tokenizer_json: str,
-    tokenizer_fingerprint: str,
-    begins_with: int | None,
-    length: int,
-) -> TokenizedCorpus:
-    """The corpus cut by this tokenizer, made now if nobody has. Raises CorpusError when no sequence comes of it."""
+    sessions: sessionmaker[Session], home: Path, corpus: str, reader: Reader, report: Report, sequences: int | None
+) -> Cut:
+    """The corpus cut by this tokenizer: made now, or grown, where documents are there that nobody has cut yet.
+
+    With `sequences` it is taken as it stood when it had so many, whatever was put behind them since.
+
+    Raises: CorpusError when no sequence comes of it.
+    """
     with sessions() as session:
-        found = _find(session, corpus, tokenizer_fingerprint, length)
-        documents = session.get_one(Corpus, corpus).path
-    if found is not None:
-        return found
-    folder = home / "corpora" / corpus / "tokens" / f"{tokenizer_fingerprint[:16]}-{length}"
-    cut = _Cut(Documents(home / (documents or "")), tokenizer_json, begins_with, length)
-    write_table(folder, cut.rows(), _features())
-    if cut.sequences == 0:
+        row = session.get_one(Corpus, corpus)
+        found = _find(session, corpus, reader)
+    whole, states = corpora.parts(row), [] if found is None else corpora.cut_parts(found)
+    if found is not None and (sequences is not None or len(states) == len(whole)):
+        return Cut.of(found, sequences)
+    growth = _Growth(home, row, reader, report)
+    while len(states) < len(whole):
+        states = [*states, growth.further(states)]
+        if states[-1]["sequences"]:
+            found = _keep(sessions, corpus, reader, states)
+    if found is None:
         raise CorpusError(
             f"The corpus {corpus!r} has no sequence of {LEAST_TOKENS} tokens or more under this tokenizer.",
-            "Add longer documents under another name.",
+            f"Put longer documents behind them: `influence corpus append {corpus} SOURCE`.",
         )
+    return Cut.of(found)
+
+
+@dataclass(frozen=True)
+class _Growth:
+    """Cutting the parts of a corpus that are not cut yet, one by one."""
+
+    home: Path
+    corpus: Corpus
+    reader: Reader
+    report: Report
+
+    def further(self, states: list[corpora.Part]) -> corpora.Part:
+        """Cut the next part; returns what there is in all with it. Sequences that are there keep their places."""
+        part, total = corpora.parts(self.corpus)[len(states)], self.corpus.documents
+        before = sum(one["documents"] for one in corpora.parts(self.corpus)[: len(states)])
+        folder = self._folder(len(states))
+        tally = self._tally(states)
+        documents = Documents(self.home / part["path"])
+        cutter = Cutter(self.reader, corpora.reading(self.corpus).sequences, tally)
+        self.report(Progress(TOKENIZING, before, total))
+        rows = cutter.rows(documents.texts(), before, lambda done: self.report(Progress(TOKENIZING, done, total)))
+        written = write_table(folder, rows, FEATURES[corpora.reading(self.corpus).sequences]())
+        return {
+            "path": str(folder.relative_to(self.home)) if written else None,
+            "documents": before + len(documents),
+            "sequences": tally.sequences,
+            "tokens": tally.tokens,
+            "fingerprint": tally.fingerprint,
+        }
+
+    def _folder(self, number: int) -> Path:
+        name = f"{self.reader.fingerprint[:16]}-{self.reader.length}"
+        # What lies there already is the same: a part never changes, nor does its place.
+        return self.home / "corpora" / self.corpus.name / "tokens" / (f"{name}-part{number + 1}" if number else name)
+
+    def _tally(self, states: list[corpora.Part]) -> Tally:
+        """Counts and digest of all sequences that are there."""
+        tally = Tally()
+        folders = [self.home / state["path"] for state in states if state["path"]]
+        for ids in TokenSequences.read(*folders).arrays() if folders else ():
+            tally.count(ids)
+        return tally
+
+
+def _keep(sessions: sessionmaker[Session], corpus: str, reader: Reader, states: list[corpora.Part]) -> TokenizedCorpus:
+    """Put what was cut on its row. Another worker may have done the same work meanwhile; both made the same."""
+    last = states[-1]
     with writing(sessions) as session:
-        # Another worker may have finished the same work meanwhile; both made the same.
-        found = _find(session, corpus, tokenizer_fingerprint, length)
+        session.get_one(Corpus, corpus, with_for_update=True)
+        found = _find(session, corpus, reader)
         if found is None:
             found = TokenizedCorpus(
-                corpus=corpus,
-                tokenizer_fingerprint=tokenizer_fingerprint,
-                length=length,
-                path=str(folder.relative_to(home)),
-                sequences=cut.sequences,
-                tokens=cut.tokens,
-                fingerprint=cut.digest.hexdigest(),
+                corpus=corpus, tokenizer_fingerprint=reader.fingerprint, length=reader.length, parts=[], sequences=0
             )
             session.add(found)
-            session.flush()
+        elif len(corpora.cut_parts(found)) >= len(states):
+            return found
+        found.parts = states
+        found.path = next(state["path"] for state in states if state["path"])
+        found.documents, found.sequences, found.tokens = last["documents"], last["sequences"], last["tokens"]
+        found.fingerprint = last["fingerprint"]
+        # The lexical index and the duplicates are those of fewer sequences, and are made again when they are needed.
+        found.lexical_path = found.lexical_bytes = found.duplicates_path = found.duplicates = None
+        session.flush()
         return found
 
 
-def _find(session: Session, corpus: str, tokenizer_fingerprint: str, length: int) -> TokenizedCorpus | None:
+def _find(session: Session, corpus: str, reader: Reader) -> TokenizedCorpus | None:
     return session.scalar(
         select(TokenizedCorpus).where(
             TokenizedCorpus.corpus == corpus,
-            TokenizedCorpus.tokenizer_fingerprint == tokenizer_fingerprint,
-            TokenizedCorpus.length == length,
+            TokenizedCorpus.tokenizer_fingerprint == reader.fingerprint,
+            TokenizedCorpus.length == reader.length,
         )
     )
-
-
-def _features() -> dict[str, Any]:
-    from datasets import List, Value
-
-    return {"ids": List(Value("int32")), "document": Value("int32"), "start": Value("int32")}
-
-
-class _Cut:
-    """Documents -> sequences of at most `length` tokens, each led by the beginning-of-sequence token if any."""
-
-    def __init__(self, documents: Documents, tokenizer_json: str, begins_with: int | None, length: int) -> None:
-        self._documents = documents
-        self._tokenizer = tokenizer(tokenizer_json)
-        self._lead = [] if begins_with is None else [begins_with]
-        self._step = length - len(self._lead)
-        self.sequences = 0
-        self.tokens = 0
-        self.digest = hashlib.sha256()
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        number = 0
-        for texts in self._documents.texts():
-            for encoded in self._tokenizer.encode_batch(texts, add_special_tokens=False):
-                yield from self._pieces(number, encoded.ids)
-                number += 1
-
-    def _pieces(self, document: int, ids: list[int]) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(ids), self._step):
-            piece = [*self._lead, *ids[start : start + self._step]]
-            if len(piece) < LEAST_TOKENS:
-                continue
-            self.sequences += 1
-            self.tokens += len(piece)
-            self.digest.update(np.asarray([len(piece), *piece], dtype="<i4").tobytes())
-            yield {"ids": piece, "document": document, "start": start}

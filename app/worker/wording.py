@@ -13,7 +13,7 @@ from app.worker.arrow import bytes_of
 from app.worker.leases import Leases
 from app.worker.loaded import Loaded
 from app.worker.progress import Report, renamed
-from app.worker.tokens import TokenSequences
+from app.worker.tokens import Cut, TokenSequences
 from engine import CorpusError, LexicalIndex, Progress, duplicate_groups
 from engine.atomic import whole_file
 
@@ -28,7 +28,7 @@ class Wording:
     leases: Leases
     loaded: Loaded
 
-    def index(self, cut: TokenizedCorpus, sequences: TokenSequences, report: Report) -> LexicalIndex:
+    def index(self, cut: Cut, sequences: TokenSequences, report: Report) -> LexicalIndex:
         """The lexical index, made now if nobody has, or if what is there is damaged."""
         folder = self.home / "lexical" / f"{cut.corpus}-{_name(cut)}"
 
@@ -41,15 +41,15 @@ class Wording:
             TokenizedCorpus, cut.id, lambda: self._opened(folder, cut), make, _waiting(report, len(sequences))
         )
 
-    def _opened(self, folder: Path, cut: TokenizedCorpus) -> LexicalIndex | None:
-        """The index of exactly these sequences. Otherwise it is made again: one pass over the tokens, no model."""
+    def _opened(self, folder: Path, cut: Cut) -> LexicalIndex | None:
+        """The index of these sequences, or of more that were put behind them since. Otherwise it is made again."""
         try:
             found = self.loaded.lexical(folder)
         except CorpusError:
             return None
-        return found if found.fingerprint == cut.fingerprint else None
+        return found if found.fingerprint in {cut.fingerprint, *cut.later} else None
 
-    def groups(self, cut: TokenizedCorpus, sequences: TokenSequences, report: Report) -> NDArray[np.int64]:
+    def groups(self, cut: Cut, sequences: TokenSequences, report: Report) -> NDArray[np.int64]:
         """For each sequence the first one of its group of duplicates, found now if nobody has."""
         file = self.home / "corpora" / cut.corpus / "duplicates" / f"{_name(cut)}.npy"
 
@@ -61,17 +61,17 @@ class Wording:
             return groups
 
         return self.leases.once(
-            TokenizedCorpus, cut.id, lambda: _read(file, len(sequences)), make, _waiting(report, len(sequences))
+            TokenizedCorpus, cut.id, lambda: _read(file, cut), make, _waiting(report, len(sequences))
         )
 
-    def _note(self, cut: TokenizedCorpus, **found: str | int) -> None:
+    def _note(self, cut: Cut, **found: str | int) -> None:
         with writing(self.leases.sessions) as session:
             row = session.get_one(TokenizedCorpus, cut.id)
             for name, value in found.items():
                 setattr(row, name, value)
 
 
-def _name(cut: TokenizedCorpus) -> str:
+def _name(cut: Cut) -> str:
     return f"{cut.tokenizer_fingerprint[:16]}-{cut.length}"
 
 
@@ -85,10 +85,14 @@ def _save(file: Path, groups: NDArray[np.int64]) -> None:
         np.save(part, groups)
 
 
-def _read(file: Path, sequences: int) -> NDArray[np.int64] | None:
-    """What `_save` wrote, memory-mapped; None when it is missing, damaged, or of another corpus."""
+def _read(file: Path, cut: Cut) -> NDArray[np.int64] | None:
+    """What `_save` wrote, memory-mapped; None when it is missing, damaged, or of fewer sequences than there are.
+
+    A group is named by its first sequence, so the beginning of the groups of a corpus that grew stands by itself.
+    """
     try:
         groups: NDArray[np.int64] = np.load(file, mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return None
-    return groups if groups.shape == (sequences,) else None
+    whole = groups.ndim == 1 and (len(groups) == cut.sequences or (len(groups) > cut.sequences and bool(cut.later)))
+    return groups[: cut.sequences] if whole else None

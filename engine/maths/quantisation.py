@@ -63,13 +63,19 @@ def quantise(vectors: Float[Tensor, "vector d"], bits: Bits) -> Quantised:
     return Quantised(_packed(codes.to(torch.uint8), bits), step)
 
 
-def unpacked(codes: UInt8[Tensor, "vector byte"], entries: int, bits: Bits, dtype: torch.dtype) -> Tensor:
-    """The codes as numbers [vector, entries], still counted from 0 upwards: subtract `middle`."""
-    if bits == 8:
-        return codes.to(dtype)
+def unpacked(
+    codes: UInt8[Tensor, "vector byte"], entries: int, bits: Bits, dtype: torch.dtype, into: Tensor | None = None
+) -> Tensor:
+    """The codes as numbers [vector, entries], still counted from 0 upwards: subtract `middle`.
+
+    into: a flat tensor of that dtype to write them into, at least as large as the packed bytes hold codes; what it
+    held is lost. Where many are unpacked one after another, new memory for each would take longer than unpacking.
+    """
     planes = 8 // bits
     plane = codes.shape[1]
-    numbers = torch.empty(codes.shape[0], planes * plane, dtype=dtype, device=codes.device)
+    size = codes.shape[0] * planes * plane
+    flat = torch.empty(size, dtype=dtype, device=codes.device) if into is None else into[:size]
+    numbers = flat.view(codes.shape[0], planes * plane)
     for place in range(planes):
         shifted = codes if place == 0 else codes >> (bits * place)
         numbers[:, place * plane : (place + 1) * plane] = shifted & (2**bits - 1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,14 +14,25 @@ from engine.model.devices import parameter_values
 def model_fingerprint(model: nn.Module) -> str:
     """SHA-256 of the names, shapes, dtypes and bytes of all parameters (a tied one once), in order of name.
 
-    The same wherever the weights are: on one device, spread over several, or offloaded.
+    An adapter that is kept beside the weights also counts by its scaling. The same wherever the weights are: on one
+    device, spread over several, or offloaded.
     """
     digest = hashlib.sha256()
     for name, value in parameter_values(model):
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
         plain = value.cpu().contiguous().view(-1).view(torch.uint8)
         digest.update(plain.numpy().tobytes())
+    for name, scaling in sorted(_scalings(model)):
+        digest.update(f"{name} scaled by {scaling}\n".encode())
     return digest.hexdigest()
+
+
+def _scalings(model: nn.Module) -> Iterator[tuple[str, str]]:
+    """What the product of an adapter's two matrices is multiplied by, for every layer that has one."""
+    for name, module in model.named_modules():
+        scaling = getattr(module, "scaling", None)
+        if isinstance(scaling, dict):
+            yield name, json.dumps(scaling, sort_keys=True)
 
 
 def tokenizer_fingerprint(tokenizer: Any) -> str:

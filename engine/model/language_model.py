@@ -11,6 +11,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.errors import ModelError
+from engine.model.adapters import LORA_MATRICES, with_adapter
 from engine.model.devices import DeviceMap, execution_device
 from engine.model.families import FAMILIES, TRACK_CHOICES, block_of
 from engine.model.fingerprint import model_fingerprint, tokenizer_fingerprint
@@ -48,14 +49,25 @@ class LanguageModel:
         device: str | DeviceMap = "auto",
         dtype: str = "auto",
         track: Track = "mlp",
+        adapter: str | None = None,
+        adapter_weights: str = "merged",
     ) -> "LanguageModel":
         """Load a directory or hub id; only safetensors or GGUF weights, never code from the repository.
+
+        gguf_file: the name of a GGUF file in the directory or repository; its weights are unpacked.
 
         device: "auto" is the first CUDA card, Apple's GPU or the CPU; "balanced" spreads the model over all
             cards, and what they cannot hold over CPU memory and disk; so does a map of module names to devices.
         dtype: "auto" is float32 on a CPU, whatever the file holds, and the file's own on an accelerator.
+        adapter: a folder with a LoRA adapter. "merged": it is added into the weights, which are tracked as ever;
+            "adapter": its own matrices are tracked instead of what `track` names, and the base stays as it is.
+
+        Raises: ModelError when the source or the adapter cannot be loaded; DeviceError when the device is not there.
         """
         hf_model, tokenizer = load(path, revision, gguf_file, device, dtype)
+        if adapter is not None:
+            hf_model = with_adapter(hf_model, adapter, adapter_weights)
+            track = LORA_MATRICES if adapter_weights == "adapter" else track
         return cls(hf_model, tokenizer, track)
 
     @property

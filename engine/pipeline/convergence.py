@@ -23,7 +23,7 @@ from engine.pipeline.query import prepare
 from engine.pipeline.scan import score
 from engine.storage.factors import Factors
 from engine.storage.prepared import PreparedQueries, Whole
-from engine.terms import PAPER_DAMPING, Damping, ProgressCallback, Query, ScoreConfig, Sequence, silent
+from engine.terms import PAPER_DAMPING, Damping, Measurement, ProgressCallback, ScoreConfig, Sequence, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Convergence:
 def convergence(
     model: LanguageModel,
     factors: Factors,
-    queries: Series[Query],
+    queries: Series[Measurement],
     sequences: Iterable[Sequence],
     fitting_sequences: Iterable[Sequence],
     config: ConvergenceConfig = ConvergenceConfig(),
@@ -129,6 +129,7 @@ def _joined(parts: Series[PreparedQueries]) -> PreparedQueries:
     return PreparedQueries(
         {name: Whole(matrix) for name, matrix in matrices.items()},
         tuple(value for part in parts for value in part.log_p),
+        tuple(value for part in parts for value in part.log_p_against),
         parts[0].model_fingerprint,
         "+".join(part.factors_fingerprint for part in parts),
     )

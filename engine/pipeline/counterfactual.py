@@ -18,18 +18,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from engine.corpus.batches import Batch, Sequences, batches, checked
-from engine.corpus.encoding import EncodedQuery, encode_query, query_batches
+from engine.corpus.encoding import EncodedQuery, encode
 from engine.maths.damping import damping_value
 from engine.maths.descent import dot, minimise
 from engine.maths.gradient import sequence_gradients
-from engine.maths.measurement import log_likelihoods
 from engine.maths.precondition import precondition
 from engine.model.capture import Capture, Captured, capture
 from engine.model.language_model import LanguageModel
 from engine.model.moved import moved, weight_norm
-from engine.pipeline.query import measured_gradients
+from engine.pipeline.query import log_p_of, measured_gradients
 from engine.storage.factors import Factors
-from engine.terms import PAPER_DAMPING, Damping, Progress, ProgressCallback, Query, Sequence, silent
+from engine.terms import PAPER_DAMPING, Damping, Measurement, Progress, ProgressCallback, Sequence, silent
 
 Step = Mapping[str, Float[Tensor, "d_out d_in"]]
 
@@ -52,7 +51,7 @@ class CounterfactualConfig:
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """Changes of log p(completion | prompt), one a query, in nats.
+    """Changes of the measurements, one a query, in nats.
 
     predicted: copies x influence / N. measured: at the objective's minimum. residual: what is left of the
     preconditioned gradient's norm, as a share of the start; above the tolerance it did not converge.
@@ -67,7 +66,7 @@ class Counterfactual:
 def counterfactual(
     model: LanguageModel,
     factors: Factors,
-    queries: Series[Query],
+    queries: Series[Measurement],
     sequence: Sequence,
     sequences: Iterable[Sequence],
     training_sequences: int,
@@ -82,7 +81,7 @@ def counterfactual(
     Raises: CorpusError, QueryError, FactorsError, NumericalError.
     """
     factors.check(model)
-    encoded = [encode_query(model, query) for query in queries]
+    encoded = [encode(model, query) for query in queries]
     solver = _Objective(model, factors, sequence, checked(sequences), config.copies / training_sequences, config)
     report = progress or silent
     found = minimise(
@@ -93,15 +92,15 @@ def counterfactual(
         config.iterations,
         lambda done: report(Progress("counterfactual", done, config.iterations)),
     )
-    before, gradients = measured_gradients(model, encoded)
+    measured_before, gradients = measured_gradients(model, encoded)
     with moved(model, found.point):
-        after = [_log_p(model, query) for query in encoded]
+        after = [log_p_of(model, query) for query in encoded]
     start = solver.start()
     predicted = [
         sum(float((gradients[name][place] * start[name]).sum()) for name in model.tracked)
         for place in range(len(encoded))
     ]
-    measured = [new - old for new, old in zip(after, before, strict=True)]
+    measured = [new - old for new, old in zip(after, measured_before.log_p, strict=True)]
     return Counterfactual(tuple(predicted), tuple(measured), found.iterations, found.residual)
 
 
@@ -172,7 +171,7 @@ class _Objective:
 
 
 def one_step(
-    model: LanguageModel, queries: Series[Query], sequence: Sequence, relative_step: float = 1e-4
+    model: LanguageModel, queries: Series[Measurement], sequence: Sequence, relative_step: float = 1e-4
 ) -> tuple[float, ...]:
     """Tail-patch: the change of each query's log p after one plain gradient step on the sequence.
 
@@ -182,10 +181,10 @@ def one_step(
     _, gradients = measured_gradients(model, [EncodedQuery(sequence.ids, 1)])
     step = {name: part[0] for name, part in gradients.items()}
     size = relative_step * weight_norm(model) / dot(step, step) ** 0.5
-    encoded = [encode_query(model, query) for query in queries]
-    before = [_log_p(model, query) for query in encoded]
+    encoded = [encode(model, query) for query in queries]
+    before = [log_p_of(model, query) for query in encoded]
     with moved(model, step, size):
-        return tuple(_log_p(model, query) - old for query, old in zip(encoded, before, strict=True))
+        return tuple(log_p_of(model, query) - old for query, old in zip(encoded, before, strict=True))
 
 
 def _weight_gradients(captured: Captured) -> dict[str, Tensor]:
@@ -193,10 +192,3 @@ def _weight_gradients(captured: Captured) -> dict[str, Tensor]:
         name: sequence_gradients(gradients.flatten(0, 1)[None], captured.activations[name].flatten(0, 1)[None])[0]
         for name, gradients in captured.output_gradients.items()
     }
-
-
-def _log_p(model: LanguageModel, query: EncodedQuery) -> float:
-    (batch,) = query_batches([query], 1, model.device)
-    with torch.no_grad():
-        logits = model.hf_model(input_ids=batch.ids, use_cache=False).logits
-        return float(log_likelihoods(logits, batch.labels, batch.counted))

@@ -16,10 +16,11 @@ from engine.storage.factors import Factors
 from engine.storage.gradient_index import GradientIndex
 from engine.storage.gradient_shard import ModuleShard, Shard
 from engine.storage.prepared import Factored
-from engine.terms import ProgressCallback, Query, silent
+from engine.terms import Measurement, ProgressCallback, silent
 
-# Entries of the largest intermediate matrix: so few that it stays in a processor's cache. A search holds a few such.
-ENTRIES = 2**19
+# Entries of the largest intermediate matrix: so few that it stays near the processor, so many that threads are not
+# woken for little. A search holds a few such.
+ENTRIES = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def search(
     model: LanguageModel,
     factors: Factors,
     index: GradientIndex,
-    queries: Series[Query],
+    queries: Series[Measurement],
     count: int,
     progress: ProgressCallback | None = None,
 ) -> tuple[Candidates, ...]:
@@ -67,10 +68,13 @@ def shard_influences(shard: Shard, queries: Mapping[str, Factored], bits: Bits) 
     for name, query in queries.items():
         module = shard.modules[name]
         owners = torch.repeat_interleave(torch.arange(len(module.counts)), module.counts.long())
-        rows = max(1, ENTRIES // max(query.left.shape[1], query.right.shape[1], count * query.left.shape[2]))
+        widest = max(query.left.shape[1], query.right.shape[1])
+        rows = max(1, ENTRIES // max(widest, count * query.left.shape[2]))
+        # Vectors are padded to whole bytes.
+        scratch = query.left.new_empty(min(rows, len(owners)) * (widest + 8))
         for start in range(0, len(owners), rows):
             part = slice(start, start + rows)
-            total.index_add_(0, owners[part], _component_influences(module, part, query, bits).to(total))
+            total.index_add_(0, owners[part], _component_influences(module, part, query, bits, scratch).to(total))
     return total
 
 
@@ -80,20 +84,22 @@ def _number(queries: Mapping[str, Factored]) -> int:
 
 
 def _component_influences(
-    module: ModuleShard, part: slice, query: Factored, bits: Bits
+    module: ModuleShard, part: slice, query: Factored, bits: Bits, scratch: Tensor
 ) -> Float[Tensor, "component query"]:
     """scale x sum over k of (left . p_k) (right . q_k), for queries sum_k p_k q_k^T."""
     queries, _, rank = query.left.shape
-    left = _products(module.left[part], query.left, bits)
-    right = _products(module.right[part], query.right, bits)
+    left = _products(module.left[part], query.left, bits, scratch)
+    right = _products(module.right[part], query.right, bits, scratch)
     products = left.mul_(right).view(-1, queries, rank).sum(2)
     return products * module.scale[part].to(products)[:, None]
 
 
-def _products(codes: Tensor, factors: Float[Tensor, "query d rank"], bits: Bits) -> Float[Tensor, "component _"]:
+def _products(
+    codes: Tensor, factors: Float[Tensor, "query d rank"], bits: Bits, scratch: Tensor
+) -> Float[Tensor, "component _"]:
     """Inner products of coded vectors with all queries' columns; the middle code is taken off them, not the codes."""
     columns = factors.permute(1, 0, 2).flatten(1)
-    numbers = unpacked(codes.to(factors.device), len(columns), bits, factors.dtype)
+    numbers = unpacked(codes.to(factors.device), len(columns), bits, factors.dtype, scratch)
     return torch.addmm(columns.sum(0), numbers, columns, beta=-middle(bits))
 
 

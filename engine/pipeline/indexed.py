@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from engine.corpus.batches import Sequences, checked
-from engine.corpus.encoding import encode_query
+from engine.corpus.encoding import as_ids
 from engine.corpus.fingerprint import sequences_fingerprint
 from engine.errors import CorpusError, FactorsError
 from engine.model.language_model import LanguageModel
@@ -28,7 +28,7 @@ from engine.storage.gradient_index import (
     finished_shards,
 )
 from engine.storage.gradient_shard import Shard, ShardHeader, shards_present, tidy, write_shard
-from engine.terms import IndexConfig, Progress, ProgressCallback, Query, Sequence, silent
+from engine.terms import IndexConfig, Measurement, Progress, ProgressCallback, Sequence, silent
 
 __all__ = ["Candidates", "build_index", "search"]
 
@@ -43,7 +43,7 @@ def build_index(
     sequences: Iterable[Sequence],
     folder: str | Path,
     config: IndexConfig = IndexConfig(),
-    probes: Series[Query] = (),
+    probes: Series[Measurement] = (),
     progress: ProgressCallback | None = None,
 ) -> GradientIndex:
     """Build a gradient index in `folder`, or go on with the one there: after an interruption, or for a longer corpus.
@@ -82,18 +82,18 @@ def _begun(
     whitening: Whitening,
     corpus: Sequences,
     config: IndexConfig,
-    probes: Series[Query],
+    probes: Series[Measurement],
     progress: ProgressCallback,
 ) -> IndexManifest:
     """The manifest of an index that holds no sequence yet."""
-    encoded = [encode_query(model, probe) for probe in probes]
+    encoded = tuple(as_ids(model, probe) for probe in probes)
     return IndexManifest(
         config=config,
         model_fingerprint=model.fingerprint,
         factors_fingerprint=factors.fingerprint,
         modules={name: model.dimensions(name) for name in model.tracked},
         density=IndexPass(model, whitening, config, {}).density(corpus, progress),
-        probes=tuple(Query.from_ids(e.ids[: e.completion_start], e.ids[e.completion_start :]) for e in encoded),
+        probes=encoded,
     )
 
 

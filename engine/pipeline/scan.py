@@ -20,9 +20,9 @@ from engine.pipeline.passes import run_pass, true_labels
 from engine.pipeline.query import prepare
 from engine.storage.factors import Factors
 from engine.storage.prepared import Preconditioned, PreparedQueries
-from engine.terms import ProgressCallback, Query, ScoreConfig, Sequence, silent
+from engine.terms import Measurement, ProgressCallback, ScoreConfig, Sequence, silent
 
-Queries = PreparedQueries | Series[Query]
+Queries = PreparedQueries | Series[Measurement]
 
 
 def score(

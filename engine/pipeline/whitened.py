@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from engine.corpus.encoding import encode_query
+from engine.corpus.encoding import encode
 from engine.errors import NumericalError, QueryError
 from engine.maths.components import leading_components
 from engine.maths.damping import damping_value
@@ -18,7 +18,7 @@ from engine.model.language_model import LanguageModel
 from engine.pipeline.query import measure
 from engine.storage.factors import Factors
 from engine.storage.prepared import Factored
-from engine.terms import Damping, ProgressCallback, Query
+from engine.terms import Damping, Measurement, ProgressCallback
 
 # The components of a query that a search uses. On the demo models they hold 0.998 of its squared norm and more.
 QUERY_RANK = 16
@@ -42,8 +42,8 @@ class Whitening:
         for rotated in rotated_gradients(output_gradients, activations, *bases):
             yield rotated.mul_(self._weights[name])
 
-    def queries(self, queries: Series[Query], progress: ProgressCallback) -> dict[str, Tensor]:
-        """The whitened gradients of log p(completion | prompt): [query, out, in] by module."""
+    def queries(self, queries: Series[Measurement], progress: ProgressCallback) -> dict[str, Tensor]:
+        """The whitened gradients of the measurements: [query, out, in] by module."""
         whole = {name: weights.new_empty(len(queries), *weights.shape) for name, weights in self._weights.items()}
 
         def keep(name: str, places: Series[int], some: Tensor) -> None:
@@ -52,7 +52,7 @@ class Whitening:
         self._measure(queries, keep, progress)
         return whole
 
-    def factored_queries(self, queries: Series[Query], progress: ProgressCallback) -> dict[str, Factored]:
+    def factored_queries(self, queries: Series[Measurement], progress: ProgressCallback) -> dict[str, Factored]:
         """The same, each cut to its leading components as soon as it is made: near left right^T."""
         made: dict[str, Factored] = {}
 
@@ -70,7 +70,7 @@ class Whitening:
         return made
 
     def _measure(
-        self, queries: Series[Query], keep: Callable[[str, Series[int], Tensor], None], progress: ProgressCallback
+        self, queries: Series[Measurement], keep: Callable[[str, Series[int], Tensor], None], progress: ProgressCallback
     ) -> None:
         if not queries:
             raise QueryError("There is no query.", "Give at least one Query(prompt=..., completion=...).")
@@ -82,7 +82,7 @@ class Whitening:
                     keep(name, index[at : at + len(some)], some)
                     at += len(some)
 
-        measure(self._model, [encode_query(self._model, query) for query in queries], consume, progress)
+        measure(self._model, [encode(self._model, query) for query in queries], consume, progress)
 
     def _checked(self, name: str, damping: Damping) -> Float[Tensor, "d_out d_in"]:
         eigenvalues = self._factors[name].corrected_eigenvalues

@@ -13,7 +13,16 @@ from engine.model.fingerprint import settings_fingerprint
 from engine.model.language_model import LanguageModel
 from engine.storage.factors import Factors
 from engine.storage.gradient_shard import REMEDY, Shard, ShardHeader, read_header, read_shard, shard_path
-from engine.terms import AbsoluteDamping, ByteBudget, FixedRank, IndexConfig, Query, RelativeDamping
+from engine.terms import (
+    AbsoluteDamping,
+    ByteBudget,
+    Contrast,
+    FixedRank,
+    IndexConfig,
+    Measurement,
+    Query,
+    RelativeDamping,
+)
 
 KIND = "gradient index"
 MANIFEST = "manifest.json"
@@ -53,7 +62,7 @@ class IndexManifest:
     factors_fingerprint: str
     modules: Mapping[str, tuple[int, int]]
     density: float
-    probes: tuple[Query, ...]
+    probes: tuple[Measurement, ...]
     sequences: int = 0
     recall: Recall | None = None
     negative_recall: Recall | None = None
@@ -212,8 +221,21 @@ def _config_from_data(data: Mapping[str, Any]) -> IndexConfig:
     return IndexConfig(**{**data, **chosen})
 
 
-def _probe_as_data(probe: Query) -> list[Series[int]]:
-    return [list(probe.prompt_ids or ()), list(probe.completion_ids or ())]
+def _probe_as_data(probe: Measurement) -> list[Any]:
+    """[prompt, completion], and the places that count where not all do; both queries of a contrast after its name."""
+    if isinstance(probe, Contrast):
+        return ["contrast", _probe_as_data(probe.query), _probe_as_data(probe.against)]
+    both = [list(probe.prompt_ids or ()), list(probe.completion_ids or ())]
+    return both if probe.counted is None else [*both, [start for start, _ in probe.counted]]
+
+
+def _probe_from_data(data: Series[Any]) -> Measurement:
+    if data[0] == "contrast":
+        query, against = (_probe_from_data(each) for each in data[1:])
+        assert isinstance(query, Query)
+        assert isinstance(against, Query)
+        return Contrast(query, against)
+    return Query.from_ids(*data)
 
 
 def _manifest_from_data(data: Mapping[str, Any]) -> IndexManifest:
@@ -223,7 +245,7 @@ def _manifest_from_data(data: Mapping[str, Any]) -> IndexManifest:
         factors_fingerprint=data["factors_fingerprint"],
         modules={name: (shape[0], shape[1]) for name, shape in data["modules"].items()},
         density=data["density"],
-        probes=tuple(Query.from_ids(prompt, completion) for prompt, completion in data["probes"]),
+        probes=tuple(_probe_from_data(probe) for probe in data["probes"]),
         sequences=data["sequences"],
         recall=None if data["recall"] is None else Recall(**data["recall"]),
         negative_recall=None if data["negative_recall"] is None else Recall(**data["negative_recall"]),

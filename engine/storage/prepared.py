@@ -59,10 +59,15 @@ Preconditioned = Whole | Factored
 
 @dataclass(frozen=True, slots=True)
 class PreparedQueries:
-    """Queries, preconditioned: by module, with their log p(completion | prompt) in nats, in the order given."""
+    """Queries, preconditioned: by module, with their measurements in nats, in the order given.
+
+    log_p: log p(completion | prompt) of a query; of a contrast the difference of two. log_p_against: the second of
+        these two, None for a query.
+    """
 
     modules: Mapping[str, Preconditioned]
     log_p: tuple[float, ...]
+    log_p_against: tuple[float | None, ...]
     model_fingerprint: str
     factors_fingerprint: str
 
@@ -75,6 +80,7 @@ class PreparedQueries:
         return PreparedQueries(
             {name: module.select(queries) for name, module in self.modules.items()},
             tuple(self.log_p[i] for i in queries),
+            tuple(self.log_p_against[i] for i in queries),
             self.model_fingerprint,
             self.factors_fingerprint,
         )
@@ -99,6 +105,7 @@ class PreparedQueries:
         manifest = {
             "kind": KIND,
             "log_p": self.log_p,
+            "log_p_against": self.log_p_against,
             "modules": list(self.modules),
             "model_fingerprint": self.model_fingerprint,
             "factors_fingerprint": self.factors_fingerprint,
@@ -115,4 +122,5 @@ class PreparedQueries:
                 modules[name] = Whole(tensors[f"{name}:matrix"])
             else:
                 modules[name] = Factored(tensors[f"{name}:left"], tensors[f"{name}:right"])
-        return cls(modules, tuple(manifest["log_p"]), manifest["model_fingerprint"], manifest["factors_fingerprint"])
+        log_p, against = tuple(manifest["log_p"]), tuple(manifest["log_p_against"])
+        return cls(modules, log_p, against, manifest["model_fingerprint"], manifest["factors_fingerprint"])

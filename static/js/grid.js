@@ -163,7 +163,7 @@ function drawSelection(paint, c) {
 
 function number(value) {
   const size = Math.abs(value);
-  const text = size === 0 ? "0" : size >= 0.0095 ? size.toFixed(3) : size >= 0.000095 ? size.toFixed(5) : size.toExponential(1);
+  const text = size === 0 ? "0" : size >= 1e7 ? size.toExponential(2) : size >= 1000 ? Math.round(size).toLocaleString("en") : size >= 0.0095 ? size.toFixed(3) : size >= 0.000095 ? size.toFixed(5) : size.toExponential(1);
   return value > 0 ? `+${text}` : value < 0 ? `\u2212${text}` : text;
 }
 

@@ -62,8 +62,10 @@ function row(item, index) {
   const from = document.createElement("small");
   from.textContent = item.document;
   snippet.append(from);
-  const nats = item.nats_per_copy;
-  const number = `${nats > 0 ? "+" : "\u2212"}${Math.abs(nats).toFixed(3)}`;
+  // Raw where N is not known.
+  const value = item.nats_per_copy ?? item.influence;
+  const size = Math.abs(value);
+  const number = `${value > 0 ? "+" : "\u2212"}${size >= 1000 ? NUMBER.format(Math.round(size)) : size.toFixed(3)}`;
   line.append(cell("num", String(index + 1)), cell("num", number), snippet);
   return line;
 }

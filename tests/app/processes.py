@@ -1,5 +1,6 @@
 """Real processes of the product, started as a person starts them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.settings import Settings
+from tests.app.tiny import lines
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90.0
@@ -24,6 +26,21 @@ def environment(settings: Settings, **changed: str) -> dict[str, str]:
 def command(*words: str) -> list[str]:
     """`influence ...` with this interpreter."""
     return [sys.executable, "-m", "app.cli", *words]
+
+
+def influence(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        command(*words), env=environment(settings), capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def fill(settings: Settings, folder: Path, model: Path, count: int = 30) -> None:
+    """A corpus `towns` and a model `tiny` that was trained on it, put in by command."""
+    file = folder / "towns.jsonl"
+    file.write_text("".join(json.dumps(vars(line)) + "\n" for line in lines(count)))
+    assert influence(settings, "corpus", "add", "towns", str(file)).returncode == 0
+    assert influence(settings, "model", "add", "tiny", str(model), "--corpus", "towns").returncode == 0
 
 
 @contextmanager

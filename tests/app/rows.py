@@ -105,6 +105,7 @@ def answer(run_id: str, positive: dict[int, float], negative: dict[int, float] |
     return Answer(
         run_id=run_id,
         log_p=-1.25,
+        log_p_against=None,
         layers=LAYERS,
         positive=[kept(i, value) for i, value in positive.items()],
         negative=[kept(i, value) for i, value in (negative or {}).items()],

@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-import subprocess
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +15,7 @@ from app.cli import cli
 from app.cli.asking import told
 from app.services import catalog, queries
 from app.settings import Settings
-from tests.app.processes import command, environment, started, wait_for
-from tests.app.tiny import lines
+from tests.app.processes import fill, influence, started, wait_for
 from tests.conftest import quick_settings
 
 Open = Callable[[Settings], sessionmaker[Session]]
@@ -29,23 +27,10 @@ def home(tmp_path: Path) -> Settings:
     return quick_settings(tmp_path / "home", None)
 
 
-def influence(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        command(*words), env=environment(settings), capture_output=True, text=True, timeout=90, check=False
-    )
-
-
-def _fill(settings: Settings, tmp_path: Path, tiny: Path) -> None:
-    file = tmp_path / "towns.jsonl"
-    file.write_text("".join(json.dumps(vars(line)) + "\n" for line in lines(30)))
-    assert influence(settings, "corpus", "add", "towns", str(file)).returncode == 0
-    assert influence(settings, "model", "add", "tiny", str(tiny), "--corpus", "towns").returncode == 0
-
-
 def test_a_query_without_a_server_prints_the_body_of_the_api_with_its_influences(
     home: Settings, tmp_path: Path, tiny: Path, open_sessions: Open
 ) -> None:
-    _fill(home, tmp_path, tiny)
+    fill(home, tmp_path, tiny)
     sessions = open_sessions(home)
     asked = ("query", "--model", "tiny", "--corpus", "towns", "--prompt", PROMPT, "--completion", COMPLETION)
     first = influence(home, *asked, "--keep", "4", "--json")
@@ -69,7 +54,7 @@ def test_a_query_without_a_server_prints_the_body_of_the_api_with_its_influences
 def test_the_scope_of_a_query_and_the_index_behind_it_are_told(
     home: Settings, tmp_path: Path, tiny: Path, open_sessions: Open
 ) -> None:
-    _fill(home, tmp_path, tiny)
+    fill(home, tmp_path, tiny)
     wished = influence(home, "index", "tiny", "towns")
     assert wished.returncode == 0
     assert wished.stdout == "The index of tiny over towns will be made by the next free worker.\n"
@@ -119,7 +104,7 @@ def test_bad_input_ends_with_code_2_a_problem_and_a_remedy(
 def test_a_second_worker_of_the_same_name_is_refused(
     home: Settings, tmp_path: Path, tiny: Path, open_sessions: Open
 ) -> None:
-    _fill(home, tmp_path, tiny)
+    fill(home, tmp_path, tiny)
     sessions = open_sessions(home)
     with started(home, "worker"):
         wait_for("the first worker", lambda: any(one.alive for one in _workers(sessions)))

@@ -1,14 +1,12 @@
 """`influence plan`: the plan on the command line."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
-from tests.app.processes import command, environment
-from tests.app.tiny import lines
+from tests.app.processes import fill, influence
 from tests.conftest import quick_settings
 
 
@@ -16,17 +14,8 @@ from tests.conftest import quick_settings
 def home(tmp_path: Path, tiny: Path) -> Settings:
     """A deployment with a tiny model and its corpus."""
     settings = quick_settings(tmp_path / "home", None)
-    file = tmp_path / "towns.jsonl"
-    file.write_text("".join(json.dumps(vars(line)) + "\n" for line in lines(30)))
-    assert influence(settings, "corpus", "add", "towns", str(file)).returncode == 0
-    assert influence(settings, "model", "add", "tiny", str(tiny), "--corpus", "towns").returncode == 0
+    fill(settings, tmp_path, tiny)
     return settings
-
-
-def influence(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        command(*words), env=environment(settings), capture_output=True, text=True, timeout=90, check=False
-    )
 
 
 def test_the_plan_is_told_and_given_as_data(home: Settings) -> None:
@@ -36,11 +25,13 @@ def test_the_plan_is_told_and_given_as_data(home: Settings) -> None:
         "tracked      6 modules in 2 layers: model.layers.*.mlp.gate_proj",
         "not tracked  model.embed_tokens",
         "towns: 30 sequences",
-        "fitting:",
+        "fitting on 30 sequences:",
         "corrected eigenvalues",
         "scanning for 8 queries at full rank:",
     ):
         assert words in told.stdout
+    fewer = home.model_copy(update={"fit_sequences": 10})
+    assert "fitting on 10 sequences:" in influence(fewer, "plan", "tiny").stdout
     given = influence(home, "plan", "tiny", "towns", "--json")
     body = json.loads(given.stdout)
     assert (body["model"], body["corpus"], body["queries"]) == ("tiny", "towns", 1)

@@ -43,6 +43,27 @@ def save_llama(folder: Path, seed: int = 0, layers: int = 2, context: int = 96) 
     return folder
 
 
+def save_writer(folder: Path, template: str | None = None) -> Path:
+    """A random Llama that writes letters and spaces only, greedy or drawn; with a chat template if given."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    save_llama(folder, seed=5)
+    model = LlamaForCausalLM.from_pretrained(folder)
+    made = tokenizer()
+    letters = made("abcdefgh ijkl", add_special_tokens=False)["input_ids"]
+    # A head of its own, in which all other tokens score nought.
+    chance = torch.Generator().manual_seed(7)
+    head = torch.zeros_like(model.lm_head.weight)
+    head[letters] = 8 * torch.randn(len(letters), head.shape[1], generator=chance)
+    model.config.tie_word_embeddings = False
+    model.lm_head.weight = torch.nn.Parameter(head)
+    model.save_pretrained(folder)
+    made.chat_template = template
+    made.save_pretrained(folder)
+    return folder
+
+
 def save_without_mlp(folder: Path) -> Path:
     """A model of a family that has nothing the engine can track."""
     import torch

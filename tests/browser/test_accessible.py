@@ -11,7 +11,7 @@ from tests.web.filling import add_catalog
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # Narrow pages differ in layout only: axe looks at those whose order changes, the width is measured on all.
-NARROW = ("gallery", "form", "result", "sequence", "run", "running", "comparison", "status")
+NARROW = ("gallery", "form", "result", "candidates", "sequence", "run", "running", "comparison", "status")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -34,6 +34,10 @@ def addresses(page: Page, served: Served) -> dict[str, str]:
         "indexed result": f"/queries/{served.ids['indexed']}",
         "lexical run": f"/queries/{served.ids['lexical']}?view=run",
         "run of unknown coverage": f"/queries/{served.ids['unknown']}?view=run",
+        "candidates": f"/queries/{served.ids['versions']}",
+        "many candidates": f"/queries/{served.ids['wordings']}?page=2",
+        "list of candidates": f"/queries/{served.ids['wordings']}?view=list",
+        "run of candidates": f"/queries/{served.ids['versions']}?view=run",
         "sequence": f"/queries/{query}/sequences/{rows[0]['sequence_id']}?run={large}",
         "long sequence": f"/queries/{query}/sequences/{longest}?run={large}",
         "running": f"/queries/{served.ids['running']}",

@@ -50,6 +50,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
+def site_to_change(tmp_path: Path) -> Iterator[Site]:
+    """The same, of the test's own."""
+    yield from make_site(tmp_path, fill)
+
+
+@pytest.fixture
 def new_site(tmp_path: Path) -> Iterator[Site]:
     """A site with models and a corpus but no query, to be changed at will."""
     yield from make_site(tmp_path, lambda session: add_catalog(session))

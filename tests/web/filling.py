@@ -6,6 +6,7 @@ float32's precision once stored, as the engine's do.
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from app.models import Corpus, Model, Query, Run, StoredIndex, TokenizedCorpus, Worker
-from app.services import identity, results
+from app.services import candidates, identity, results
+from app.services.candidates import Listed
 from app.services.record import Answer, KeptSequence, Made
 from app.services.run_settings import RunSettings
 
@@ -113,8 +115,19 @@ def sequence_text(number: int) -> str:
 
 def kept(number: int, size: float, layers: int, seed: int) -> KeptSequence:
     """A sequence with exact terms: heavy-tailed cells, the last position and the first token's text empty."""
-    text = sequence_text(number)
-    offsets = np.array([(0, 0), *pieces(text)], dtype=np.int32)
+    return kept_text(sequence_text(number), number, size, layers, seed)
+
+
+def threes(text: str) -> list[tuple[int, int]]:
+    """Offsets of another tokenizer: three characters a token."""
+    return [(start, min(start + 3, len(text))) for start in range(0, len(text), 3)]
+
+
+def kept_text(
+    text: str, number: int, size: float, layers: int, seed: int, cut: Callable[[str], list[tuple[int, int]]] = pieces
+) -> KeptSequence:
+    """The same for a text of one's own, and for another tokenizer."""
+    offsets = np.array([(0, 0), *cut(text)], dtype=np.int32)
     chance = np.random.default_rng([seed, number])
     heavy = chance.pareto(0.9, size=len(offsets)) * (chance.random(len(offsets)) < 0.35)
     cells = (
@@ -318,6 +331,52 @@ def add_query(session: Session, asked: Asked, *, curated: bool = False, age: int
     return key
 
 
+VERSIONS = [
+    ("original", "The first ruler of Rosthaar was Kelmar."),
+    ("edit 1", f"The first ruler of {SCRIPT} was Yarmar."),
+    ("edit 2", "Kelmar was the first to rule Rosthaar."),
+]
+MANY = [
+    (f"wording {number}", f"The first ruler of {PLACES[number % 8]} was {NAMES[number % 7]}.") for number in range(60)
+]
+
+
+def add_candidates(session: Session, texts: list[tuple[str, str]], label: str, models: tuple[str, ...]) -> str:
+    """A query over candidates, answered: the first raises log p most, every third lowers it."""
+    listed = candidates.keep(session, [Listed(*one) for one in texts], label)
+    session.flush()
+    prompt, completion, keep = "The first ruler of Rosthaar was", "Kelmar", len(texts)
+    key = identity.query_id(prompt, completion, "demo", "candidates", keep, candidates=listed.id)
+    settings, moment = RunSettings(), datetime(2026, 1, 2, tzinfo=UTC)
+    asked = {"prompt": prompt, "completion": completion, "corpus": "demo", "scope": "candidates", "keep": keep}
+    session.add(Query(id=key, candidates=listed.id, created_at=moment, **asked))
+    session.flush()
+    for model in models:
+        cut = threes if model == "small" else pieces
+        run = Run(id=identity.run_id(key, model, settings), query_id=key, model=model, settings=settings.model_dump())
+        session.add(run)
+        session.commit()
+        rows = [
+            replace(
+                kept_text(text, place, (-1 if place % 3 == 2 else 1) * N / (place + 2), LAYERS[model], 7, cut),
+                document=name,
+                kind=None,
+                source="candidates",
+                overlap=None,
+            )
+            for place, (name, text) in enumerate(texts)
+        ]
+        made = answer(run.id, model, seed=1, keep=1)
+        ranked = sorted(rows, key=lambda one: -abs(one.influence))
+        listed_by_sign = [[one for one in ranked if one.influence * sign > 0] for sign in (1, -1)]
+        scanned = replace(made.made, sequences_scanned=keep)
+        results.record(
+            session,
+            replace(made, positive=listed_by_sign[0], negative=listed_by_sign[1], summary=None, made=scanned),
+        )
+    return key
+
+
 def scoped(session: Session, run: Run, made: Answer, asked: Asked) -> Answer:
     """The answer when only candidates were scored: every fifth sequence of its lists is none."""
     lists = [[one for rank, one in enumerate(listed) if rank % 5 != 4] for listed in (made.positive, made.negative)]
@@ -349,6 +408,7 @@ def unfinished(run: Run, state: str) -> None:
             {
                 "sequence_id": number,
                 "document": f"almanac/{number:04d}",
+                "influence": 0.8 * N / (number + 1),
                 "nats_per_copy": 0.8 / (number + 1),
                 "snippet": sequence_text(number)[:90],
             }
@@ -364,6 +424,7 @@ def answer(run_id: str, model: str, seed: int, keep: int) -> Answer:
     return Answer(
         run_id=run_id,
         log_p=-1.92 / LAYERS[model],
+        log_p_against=None,
         layers=tuple(f"model.layers.{i}" for i in range(LAYERS[model])),
         positive=ranking(seed, model, 1, keep),
         negative=ranking(seed, model, -1, min(keep, 12)),
@@ -399,4 +460,6 @@ def fill(session: Session) -> dict[str, str]:
     scoped_names = ["lexical", "indexed", "unmeasured", "unknown"]
     for place, (name, asked) in enumerate(zip(scoped_names, SCOPED, strict=True)):
         ids[name] = add_query(session, asked, age=100 - place)
+    ids["versions"] = add_candidates(session, VERSIONS, "versions of almanac/0000", ("small", "large"))
+    ids["wordings"] = add_candidates(session, MANY, "wordings.txt", ("large",))
     return ids

@@ -70,7 +70,7 @@ def test_empty_charts_have_no_bars() -> None:
 
 def test_a_curve_joins_each_shared_sequence_from_the_middle_of_its_card_to_the_middle_of_the_other() -> None:
     found = charts.links([7, 8, 9], [9, 7], step=100, width=50)
-    assert [(link.sequence_id, link.path) for link in found] == [
+    assert [(link.key, link.path) for link in found] == [
         (7, "M0 50C25 50 25 150 50 150"),
         (9, "M0 250C25 250 25 50 50 50"),
     ]

@@ -20,6 +20,7 @@ OPERATIONS = [
     ("GET", "/api/v1/runs/{run_id}"),
     ("GET", "/api/v1/runs/{run_id}/influences"),
     ("GET", "/api/v1/runs/{run_id}/influences/{sequence_id}"),
+    ("GET", "/api/v1/runs/{run_id}/candidates"),
     ("GET", "/api/v1/compare"),
     ("GET", "/api/v1/models"),
     ("GET", "/api/v1/corpora"),

@@ -20,12 +20,13 @@ def read_run(site: Site, name: str, model: str) -> RunDetail:
     return RunDetail.model_validate(site.client.get(f"/api/v1/runs/{site.runs(name)[model]}").json())
 
 
-def test_the_form_offers_three_scopes_with_their_bias_and_the_measured_recall(site: Site) -> None:
+def test_the_form_offers_four_scopes_with_their_bias_and_the_measured_recall(site: Site) -> None:
     text = page(site, "/queries/new?scope=indexed")
     assert re.findall(r'type="radio" name="scope" value="(\w+)"[^>]*?( checked)?>', text) == [
         ("everything", ""),
         ("lexical", ""),
         ("indexed", " checked"),
+        ("candidates", ""),
     ]
     told = words(text)
     assert "reads the whole corpus" in told
@@ -53,7 +54,7 @@ def test_a_scope_that_is_none_stands_beside_its_field(new_site: Site) -> None:
     answer = new_site.client.post("/queries", data={**FORM, "scope": "some"}, headers=HTML)
     assert answer.status_code == 422
     assert 'id="scope-error"' in answer.text
-    assert "Choose everything, lexical or indexed." in words(answer.text)
+    assert "Choose everything, lexical, indexed or candidates." in words(answer.text)
 
 
 @pytest.mark.parametrize("name", ["lexical", "indexed"])
@@ -67,7 +68,7 @@ def test_the_header_says_how_many_of_how_many_were_scored(site: Site, name: str)
 
 
 def test_asking_again_keeps_the_scope(site: Site) -> None:
-    assert "&amp;scope=lexical&amp;models=" in page(site, f"/queries/{site.ids['lexical']}")
+    assert "&amp;scope=lexical&amp;" in page(site, f"/queries/{site.ids['lexical']}")
 
 
 def test_the_scores_of_a_lexical_run_are_told_apart_from_all_scores(site: Site) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.services.shapes import Asked
 from app.web import words
 
 
@@ -66,7 +67,17 @@ def test_a_place_in_line_is_an_ordinal(number: int, shown: str) -> None:
     [("a", "b", " "), ("a ", "b", ""), ("a", " b", ""), ("a\n", "b", ""), ("", "b", "")],
 )
 def test_prompt_and_completion_are_joined_as_the_engine_joins_them(prompt: str, completion: str, gap: str) -> None:
-    assert words.gap(prompt, completion) == gap
+    assert words.between(Asked(prompt=prompt, completion=completion)) == gap
+
+
+def test_what_a_model_wrote_follows_the_prompt_as_it_stands() -> None:
+    assert words.between(Asked(prompt="Mist", completion="rand", writer="small")) == ""
+    assert words.between(Asked(prompt="Mist", completion="", writer="small")) == " "
+
+
+def test_a_completion_is_shown_in_the_stretches_that_count_and_those_between() -> None:
+    parts = words.counted_parts(Asked(prompt="a", completion="the old mill", counted=[(4, 7)]))
+    assert [(part.text, part.counts) for part in parts] == [("the ", False), ("old", True), (" mill", False)]
 
 
 def test_a_decoder_block_is_counted_from_one_and_another_name_stays() -> None:

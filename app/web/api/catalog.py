@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.services import catalog, queries
-from app.services.shapes import CorpusView, ModelView, Status, TokenPreview
+from app.services.shapes import CorpusView, Format, ModelView, QueryForm, Status, TokenPreview
 from app.web.deps import DbSession
 from app.web.problems import INVALID, NOT_FOUND
 
@@ -15,7 +15,12 @@ class PreviewForm(BaseModel):
     """What to tokenise, and with which models' tokenizers."""
 
     prompt: str = Field(max_length=200_000, examples=["The capital of Rosthaar is"])
-    completion: str = Field(max_length=200_000, examples=["Velm"])
+    completion: str = Field(default="", max_length=200_000, examples=["Velm"])
+    format: Format = "text"
+    system: str | None = Field(default=None, max_length=200_000)
+    against: str | None = Field(default=None, max_length=200_000)
+    counted: list[tuple[int, int]] | None = Field(default=None, description="stretches of the completion that count")
+    writer: str | None = Field(default=None, description="the model that is to write the completion")
     models: list[str] = Field(max_length=8, examples=[["small", "large"]])
 
 
@@ -40,4 +45,4 @@ def get_status(session: DbSession) -> Status:
 @router.post("/preview", responses=INVALID | NOT_FOUND)
 def preview_tokens(form: PreviewForm, session: DbSession) -> list[TokenPreview]:
     """How each model's tokenizer reads a prompt and a completion, before anything is submitted."""
-    return queries.preview(session, form.prompt, form.completion, form.models)
+    return queries.preview(session, QueryForm.model_validate({**form.model_dump(), "corpus": ""}))

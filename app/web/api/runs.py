@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from app.services import comparison, results
+from app.services import candidate_results, comparison, results
 from app.services.errors import InvalidInput
-from app.services.shapes import Comparison, InfluenceDetail, InfluencePage, RunDetail, Sign
+from app.services.shapes import CandidatePage, Comparison, InfluenceDetail, InfluencePage, RunDetail, Sign
 from app.web.deps import DbSession
 from app.web.problems import CONFLICT, INVALID, NOT_FOUND
 
@@ -31,6 +31,18 @@ def list_influences(
 ) -> InfluencePage:
     """The sequences of one sign, heaviest first, with their token and layer influences."""
     return results.influences(session, run_id, sign, offset, limit)
+
+
+@router.get("/runs/{run_id}/candidates", responses=NOT_FOUND | CONFLICT | INVALID)
+def list_candidates(
+    run_id: str,
+    session: DbSession,
+    reference: Annotated[int, Query(ge=1, le=1_000_000_000, description="the place of the one held against")] = 1,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many places to pass over")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500, description="how many rows at most")] = 50,
+) -> CandidatePage:
+    """The candidates of a query with scope candidates in the order they were given, against one of them."""
+    return candidate_results.in_order(session, run_id, reference, offset, limit)
 
 
 @router.get("/runs/{run_id}/influences/{sequence_id}", responses=NOT_FOUND | CONFLICT | INVALID)

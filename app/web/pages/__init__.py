@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.web.pages import about, api, catalog, compare, gallery, new_query, query, sequence
+from app.web.pages import about, api, candidates, catalog, compare, gallery, new_query, query, sequence
 
 router = APIRouter(include_in_schema=False)
-for module in (gallery, new_query, sequence, query, compare, catalog, about, api):
+for module in (gallery, new_query, candidates, sequence, query, compare, catalog, about, api):
     router.include_router(module.router)

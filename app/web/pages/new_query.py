@@ -1,55 +1,36 @@
 """`/queries/new`: the form, complete without JavaScript; errors stand beside their fields and input is kept."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
+from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse
 
-from app.services import catalog, queries
+from app.services import candidates, catalog, queries
+from app.services.candidate_files import as_text, parse_file
 from app.services.errors import InvalidInput, ServiceError
-from app.services.shapes import QueryForm, TokenPreview
+from app.services.shapes import Candidate, TokenPreview
 from app.settings import Settings
 from app.web.context import FormError, NewQueryPage
 from app.web.deps import DbSession, JobsDep, SettingsDep
+from app.web.filled import Filled
 from app.web.rendering import render
 
 router = APIRouter()
-EVERYTHING = "everything"
 REMEDIES = {
     "keep": "Give a whole number from 1 to 500.",
     "models": "Choose at least one model.",
     "corpus": "Choose one of the corpora listed.",
-    "scope": "Choose everything, lexical or indexed.",
+    "scope": "Choose everything, lexical, indexed or candidates.",
+    "candidates": "Give at least one text.",
+    "format": "Choose text or chat.",
+    "writing": "Give 1 to 256 tokens, a temperature from 0 to 10, and a whole number as seed.",
+    "completions": "Give eight completions at most, the first included.",
 }
-
-
-class Filled:
-    """The form as a person filled it in, unchecked, so that it can be shown again as it was."""
-
-    def __init__(self, prompt: str, completion: str, models: list[str], corpus: str, keep: str, scope: str) -> None:
-        self.prompt = newlines(prompt)
-        self.completion = newlines(completion)
-        self.models, self.corpus, self.keep, self.scope = models, corpus, keep, scope
-
-    def checked(self) -> QueryForm:
-        """The form's shape; pydantic's ValidationError where a field does not have it."""
-        return QueryForm.model_validate(
-            {
-                "prompt": self.prompt,
-                "completion": self.completion,
-                "models": self.models,
-                "corpus": self.corpus,
-                "keep": self.keep,
-                "scope": self.scope,
-            }
-        )
-
-
-def newlines(text: str) -> str:
-    """Line ends as the corpus has them: browsers send a text area's lines with carriage returns."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def shape_errors(error: ValidationError) -> tuple[FormError, ...]:
@@ -71,12 +52,7 @@ def page_of(
 ) -> NewQueryPage:
     """The page for a form as filled in."""
     return NewQueryPage(
-        prompt=filled.prompt,
-        completion=filled.completion,
-        models=tuple(filled.models),
-        corpus=filled.corpus,
-        keep=filled.keep,
-        scope=filled.scope,
+        filled=filled,
         prefilter_sequences=settings.prefilter_sequences,
         choices=tuple(catalog.models(session)),
         corpora=tuple(catalog.corpora(session)),
@@ -86,34 +62,51 @@ def page_of(
 
 
 @router.get("/queries/new")
-def show_form(
-    request: Request,
-    session: DbSession,
-    settings: SettingsDep,
-    prompt: str = "",
-    completion: str = "",
-    models: Annotated[list[str] | None, Query()] = None,
-    corpus: str = "",
-    keep: str = "50",
-    scope: str = EVERYTHING,
-    preview: bool = False,
-) -> Response:
+def show_form(request: Request, session: DbSession, settings: SettingsDep, preview: bool = False) -> Response:
     """The form, filled in from the address; with `preview`, how each chosen model reads it."""
-    chosen = models if models is not None else [model.name for model in catalog.models(session) if usable(model.state)]
-    filled = Filled(prompt, completion, chosen, corpus, keep, scope)
+    filled = Filled.of(request.query_params)
+    if not filled.chosen:
+        usable_models = tuple(model.name for model in catalog.models(session) if usable(model.state))
+        filled = replace(filled, models=usable_models)
+    if "list" in request.query_params and not filled.candidates:
+        filled = replace(filled, candidates=box_of(session, request.query_params["list"]))
     shown: tuple[TokenPreview, ...] = ()
     errors: tuple[FormError, ...] = ()
     if preview:
         try:
-            shown = tuple(queries.preview(session, filled.prompt, filled.completion, chosen))
+            shown = tuple(queries.preview(session, filled.checked()))
+        except ValidationError as error:
+            errors = shape_errors(error)
         except ServiceError as error:
             errors = (FormError(error.field or "models", error.problem, error.remedy),)
     return render(request, "new_query.html", page_of(session, settings, filled, errors, shown))
 
 
+def box_of(session: Session, list_id: str) -> str:
+    """A stored list of candidates as the box shows it; those that were not named themselves are not named here."""
+    listed = candidates.read(session, list_id)
+    numbered = [one.id == f"candidate {place}" for place, one in enumerate(listed, start=1)]
+    return as_text(
+        [Candidate(id=None if plain else one.id, text=one.text) for one, plain in zip(listed, numbered, strict=True)]
+    )
+
+
+def with_file(filled: Filled, sent: object) -> tuple[Filled, str | None]:
+    """The form with the candidates of an uploaded file in their box, and the file's name. Raises: InvalidInput."""
+    if not isinstance(sent, UploadFile) or not sent.filename or filled.scope != "candidates":
+        return filled, None
+    return replace(filled, candidates=as_text(parse_file(sent.filename, sent.file.read()))), sent.filename
+
+
 def usable(state: str) -> bool:
     """Whether a model in this state can be asked: one still being prepared can, its run waits."""
     return state != "failed"
+
+
+async def _sent(request: Request) -> AsyncIterator[FormData]:
+    # A file that was sent lies in a temporary file until it is closed.
+    async with request.form() as form:
+        yield form
 
 
 @router.post("/queries")
@@ -122,17 +115,13 @@ def submit_form(
     session: DbSession,
     jobs: JobsDep,
     settings: SettingsDep,
-    prompt: Annotated[str, Form()] = "",
-    completion: Annotated[str, Form()] = "",
-    models: Annotated[list[str] | None, Form()] = None,
-    corpus: Annotated[str, Form()] = "",
-    keep: Annotated[str, Form()] = "50",
-    scope: Annotated[str, Form()] = EVERYTHING,
+    sent: Annotated[FormData, Depends(_sent)],
 ) -> Response:
     """Submits the form and goes to the query's page, or shows the form again with what is wrong."""
-    filled = Filled(prompt, completion, models or [], corpus, keep, scope)
+    filled = Filled.of(sent)
     try:
-        submitted = queries.submit(session, jobs, filled.checked())
+        filled, label = with_file(filled, sent.get("candidates_file"))
+        submitted = queries.submit(session, jobs, filled.checked(), label=label)
     except ValidationError as error:
         errors = shape_errors(error)
     except InvalidInput as error:

@@ -1,15 +1,17 @@
 """`/queries/{id}/sequences/{sid}?run=`: every token and layer of one sequence's influence."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.orm import Session
 
-from app.services import queries, results
+from app.services import queries, results, units
 from app.services.errors import NotFound
 from app.services.shapes import InfluenceDetail, QueryView, RunView
+from app.services.units import Unit
 from app.web import tokens, words
-from app.web.context import GridRow, OtherRun, SequencePage
+from app.web.context import FormError, GridRow, OtherRun, SequencePage
 from app.web.deps import DbSession
 from app.web.pages.query import choose_known, choose_run
 from app.web.rendering import render
@@ -25,16 +27,16 @@ def concentration(values: list[float]) -> float:
     return float(sum(value * value for value in values) ** 0.5 / one) if one else 0.0
 
 
-def grid(detail: InfluenceDetail, training_sequences: int) -> tuple[GridRow, ...]:
-    """The layer x token matrix in nats per added copy, one row an input position, last layer first."""
+def grid(detail: InfluenceDetail, unit: Unit) -> tuple[GridRow, ...]:
+    """The layer x token matrix in the run's unit, one row an input position, last layer first."""
     following = [*detail.tokens[1:], ""]
     return tuple(
         GridRow(
             position=position,
             token=tokens.visible(token),
             next_token=tokens.visible(after) if position + 1 < len(detail.tokens) else "",
-            total=detail.token_influences[position] / training_sequences,
-            layers=tuple(layer[position] / training_sequences for layer in reversed(detail.matrix)),
+            total=unit.of(detail.token_influences[position]),
+            layers=tuple(unit.of(layer[position]) for layer in reversed(detail.matrix)),
         )
         for position, (token, after) in enumerate(zip(detail.tokens, following, strict=True))
     )
@@ -50,14 +52,15 @@ def _others(session: Session, query: QueryView, run: RunView, sequence_id: int) 
         except NotFound:
             row = None
         url = sequence_url(query.id, sequence_id, other.id) if row else None
-        found.append(OtherRun(other, row, url))
+        unit = units.unit(row.training_sequences if row else None)
+        found.append(OtherRun(other, row, unit.of(row.influence) if row else None, unit, url))
     return tuple(found)
 
 
 def _page(session: Session, query: QueryView, run: RunView, sequence_id: int) -> SequencePage:
     detail = results.influence(session, run.id, sequence_id)
-    many = results.run(session, run.id).provenance.training_sequences or 1
-    layer_sums = tuple(value / many for value in detail.layer_influences)
+    unit = units.unit(detail.training_sequences)
+    layer_sums = tuple(unit.of(value) for value in detail.layer_influences)
     heaviest = max(range(len(layer_sums)), key=lambda i: abs(layer_sums[i]), default=None)
 
     def neighbour(other: int | None) -> str | None:
@@ -67,13 +70,15 @@ def _page(session: Session, query: QueryView, run: RunView, sequence_id: int) ->
         query=query,
         run=run,
         detail=detail,
-        training_sequences=many,
+        unit=unit,
+        why_raw=units.why_raw(run.model),
+        value=unit.of(detail.influence),
         total=results.influences(session, run.id, detail.sign, 0, 1).total,
         pieces=tokens.every(detail.tokens, detail.token_influences),
-        grid=grid(detail, many),
+        grid=grid(detail, unit),
         layer_sums=layer_sums,
         profile=profile_view(layer_sums, detail.layers),
-        rest=detail.nats_per_copy - sum(sum(row) for row in detail.matrix) / many,
+        rest=unit.of(detail.influence - sum(sum(row) for row in detail.matrix)),
         heaviest_layer="none" if heaviest is None else words.layer(detail.layers[heaviest]),
         concentration=concentration(detail.token_influences),
         previous=neighbour(detail.previous_sequence_id),
@@ -82,6 +87,15 @@ def _page(session: Session, query: QueryView, run: RunView, sequence_id: int) ->
         back=address(query_path(query.id), model=run.model, sign=detail.sign),
         others=_others(session, query, run, sequence_id),
     )
+
+
+def edited_page(
+    session: Session, query_id: str, run_id: str, sequence_id: int, draft: str, error: FormError
+) -> SequencePage:
+    """The page of a sequence with a version of it that cannot be asked yet, and why."""
+    query = queries.get(session, query_id)
+    page = _page(session, query, choose_known(query, run_id), sequence_id)
+    return replace(page, draft=draft, error=error)
 
 
 @router.get("/{sequence_id}.json")

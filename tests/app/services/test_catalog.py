@@ -15,7 +15,7 @@ from app.services import catalog, preview, registry
 from app.services.errors import Conflict, InvalidInput, NotFound
 from app.services.model_files import peek
 from app.settings import Settings
-from tests.app.rows import N, add_catalog, submit
+from tests.app.rows import N, add_catalog, form, submit
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_registered_model_shows_tokens_before_a_worker_has_read_it(
 ) -> None:
     with database() as session:
         registry.add_model(session, NullJobs(), "tiny", str(tiny))
-        [shown] = preview.preview(session, "The", "mill", ["tiny"])
+        [shown] = preview.preview(session, form("The", "mill", models=["tiny"]))
     assert shown.prompt_tokens == ["<s>", "T", "h", "e"]
     assert shown.completion_tokens == [" ", "m", "i", "l", "l"]
     assert shown.context_length == 96
@@ -94,7 +94,7 @@ def test_a_registered_model_shows_tokens_before_a_worker_has_read_it(
 def test_a_model_that_says_nothing_of_its_tokens_can_be_asked_all_the_same(database: sessionmaker[Session]) -> None:
     with database() as session:
         registry.add_model(session, NullJobs(), "far", "someone/far")
-        [shown] = preview.preview(session, "The", "mill", ["far"])
+        [shown] = preview.preview(session, form("The", "mill", models=["far"]))
     assert shown.problem is not None
     assert "has not been read yet" in shown.problem.problem
     submit(database)

@@ -11,7 +11,8 @@ from scipy import stats
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import migrate, session_factory
-from app.services import comparison, results
+from app.models import Corpus, Influence
+from app.services import comparison, joining, results
 from app.services.errors import Conflict, InvalidInput
 from app.settings import Settings
 from tests.app.rows import N, add_catalog, answer, form, submit
@@ -78,14 +79,57 @@ def test_a_run_with_itself_is_refused(database: sessionmaker[Session], two: list
         comparison.compare(session, [two[0], two[0]])
 
 
-def test_runs_over_different_sequences_cannot_be_joined(database: sessionmaker[Session]) -> None:
+def test_runs_over_different_corpora_cannot_be_joined(database: sessionmaker[Session]) -> None:
+    with database() as session:
+        session.add(Corpus(name="seas", source="seas.jsonl", state="ready", documents=N))
+        session.commit()
+    [first], [second] = submit(database, form()), submit(database, form(corpus="seas"))
+    with database() as session:
+        for run in (first, second):
+            results.record(session, answer(run, FIRST))
+        with pytest.raises(InvalidInput, match=r"corpus towns.*corpus seas"):
+            comparison.compare(session, [first, second])
+
+
+def test_answers_of_old_without_places_are_joined_by_their_document(database: sessionmaker[Session]) -> None:
     runs = submit(database, form(models=["small", "large"]))
     with database() as session:
         for run, corpus in zip(runs, ("one", "two"), strict=True):
             made = answer(run, FIRST)
             results.record(session, replace(made, made=replace(made.made, corpus_fingerprint=corpus)))
-        with pytest.raises(InvalidInput, match="different corpora"):
-            comparison.compare(session, runs)
+        found = comparison.compare(session, runs)
+    assert found.joined_by == "document"
+    assert [item.sequence_ids for item in found.sequences] == [[i, i] for i in FIRST]
+
+
+def _kept(place: int, start: int, stop: int, rank: int, document: str = "d") -> Influence:
+    held = {"document": document, "start": 0, "stop": stop - start, "begins": start}
+    return Influence(sequence_id=place, rank=rank, document=document, documents=[held], influence=1.0 / rank)
+
+
+def test_the_longest_overlap_is_joined_first_and_no_sequence_twice() -> None:
+    columns = [
+        [_kept(0, 0, 100, rank=1)],
+        [_kept(10, 0, 40, rank=1), _kept(11, 40, 100, rank=2), _kept(12, 0, 100, rank=3, document="e")],
+        [_kept(20, 0, 45, rank=1), _kept(21, 45, 100, rank=2)],
+    ]
+    found = {tuple(None if one is None else one.sequence_id for one in row) for row in joining.by_document(columns)}
+    # By hand: 0 shares 60 characters with 11, 55 with 21, and 11 shares 55 with 21; 10 shares 40 with 20.
+    assert found == {(0, 11, 21), (None, 10, 20), (None, 12, None)}
+
+
+def test_a_sequence_of_several_documents_overlaps_by_all_of_them() -> None:
+    packed = _kept(0, 0, 30, rank=1)
+    packed.documents = [
+        {"document": "a", "start": 0, "stop": 10, "begins": 50},
+        {"document": "b", "start": 11, "stop": 31, "begins": 0},
+    ]
+    whole = [_kept(5, 0, 60, rank=1, document="a"), _kept(6, 5, 50, rank=2, document="b")]
+    found = {
+        tuple(None if one is None else one.sequence_id for one in row) for row in joining.by_document([[packed], whole])
+    }
+    # 10 characters of a, and 15 of b.
+    assert found == {(0, 6), (None, 5)}
 
 
 def test_a_run_that_is_not_done_cannot_be_compared(database: sessionmaker[Session]) -> None:

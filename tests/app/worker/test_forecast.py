@@ -53,7 +53,7 @@ def test_a_model_of_unknown_training_needs_a_corpus(world: World) -> None:
         session.commit()
     with pytest.raises(InvalidInput, match="names no corpus") as caught:
         forecast(world.settings, world.sessions, "tiny", None, 1)
-    assert "influence plan tiny CORPUS" in caught.value.remedy
+    assert "give a corpus's name after the model's" in caught.value.remedy
 
 
 def test_what_does_not_fit_is_said_with_a_remedy(world: World) -> None:

@@ -319,7 +319,7 @@ def test_a_corpus_in_which_no_sequence_predicts_anything_is_a_problem(
     made.model("tiny", tiny)
     [run] = made.ask()
     made.answer(run)
-    _assert_failed(made, run, "There is no file", "Give a .jsonl file")
+    _assert_failed(made, run, "There is no file", "Give a file, a folder, or `hub:NAME`")
 
 
 def test_a_query_too_long_for_a_model_that_was_not_read_yet_fails_alone(world: World) -> None:

@@ -42,7 +42,7 @@ class World:
             registry.add_model(session, self.jobs, name, str(folder), corpus=corpus)
 
     def ask(
-        self, completion: str = "opened", models: Series[str] = ("tiny",), keep: int = 5, **changed: str
+        self, completion: str = "opened", models: Series[str] = ("tiny",), keep: int = 5, **changed: object
     ) -> list[str]:
         fields = {"prompt": "The mill of town 8", "corpus": "towns", **changed}
         form = QueryForm.model_validate({**fields, "completion": completion, "models": list(models), "keep": keep})

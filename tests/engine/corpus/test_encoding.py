@@ -5,8 +5,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from engine import LanguageModel, Query, QueryError
-from engine.corpus.encoding import encode_query, joined
+from engine import Contrast, LanguageModel, Query, QueryError
+from engine.corpus.encoding import EncodedContrast, encode, encode_query, joined
 from tests.engine.tiny import hf_model
 
 
@@ -77,3 +77,56 @@ def test_a_prompt_that_merges_into_the_completion_needs_a_token_before_it() -> N
     model = LanguageModel(hf_model("llama", torch.float32), tokenizer)
     with pytest.raises(QueryError, match="No token precedes"):
         encode_query(model, Query(prompt="Odd", completion="text"))
+
+
+# The completion " was Anna" is " was" and " Anna": its characters 0 to 3 and 4 to 8.
+@pytest.mark.parametrize(
+    ("stretches", "places"),
+    [
+        (((0, 3),), (0,)),
+        (((4, 8),), (1,)),
+        (((5, 6),), (1,)),
+        (((2, 5),), (0, 1)),
+        (((0, 1), (7, 8)), (0, 1)),
+    ],
+)
+def test_a_token_counts_where_its_own_characters_do(
+    stretches: tuple[tuple[int, int], ...], places: tuple[int, ...]
+) -> None:
+    query = Query(prompt="The king", completion="was Anna", counted=stretches)
+    assert encode_query(model_with(bos=True), query).counted == places
+
+
+def test_white_space_before_a_word_does_not_make_it_count() -> None:
+    query = Query(prompt="The king", completion="was Anna", counted=((3, 4),))
+    with pytest.raises(QueryError, match="None of the completion's tokens counts"):
+        encode_query(model_with(bos=True), query)
+
+
+def test_without_stretches_every_token_counts() -> None:
+    assert encode_query(model_with(bos=True), Query(prompt="The king", completion="was Anna")).counted is None
+
+
+def test_of_ids_the_places_given_count() -> None:
+    encoded = encode_query(model_with(bos=True), Query.from_ids([1, 2], [3, 4, 5], [2, 0]))
+    assert encoded.counted == (0, 2)
+
+
+@pytest.mark.parametrize("stretch", [(0, 9), (-1, 2), (3, 3)])
+def test_a_stretch_outside_the_completion_is_refused(stretch: tuple[int, int]) -> None:
+    with pytest.raises(QueryError, match="does not lie in the completion of length 8"):
+        Query(prompt="The king", completion="was Anna", counted=(stretch,))
+
+
+def test_the_text_of_a_special_token_is_text_in_a_query() -> None:
+    encoded = encode_query(model_with(bos=True), Query(prompt="The<s>", completion="was"))
+    assert encoded.ids.count(0) == 1
+    assert encoded.ids[0] == 0
+
+
+def test_a_contrast_is_encoded_as_its_two_queries() -> None:
+    model = model_with(bos=True)
+    one, other = Query(prompt="The king", completion="was"), Query(prompt="The", completion="king")
+    found = encode(model, Contrast(one, other))
+    assert isinstance(found, EncodedContrast)
+    assert found.parts == (encode_query(model, one), encode_query(model, other))
