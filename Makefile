@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smollm2 real test check browser bench clean
+.PHONY: help setup demo smollm2 real test check browser bench clean test-app test-rest
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,17 @@ check: setup ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Two processes, which two cores run side by side; what each says comes when it is done.
 test: setup browser check ## everything the tests need, and the tests
-	$(BIN)/pytest -m "not slow and not gpu"
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-app test-rest
+
+QUICK := -m "not slow and not gpu" -p no:cacheprovider
+
+test-app:
+	$(BIN)/pytest $(QUICK) tests/app
+
+test-rest:
+	$(BIN)/pytest $(QUICK) --ignore=tests/app tests
 
 bench: setup ## the engine, kronfluence and the floor in one run; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

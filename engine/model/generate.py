@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Series
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from transformers import DynamicCache
 
 from engine.errors import QueryError
 from engine.model.language_model import LanguageModel
@@ -68,15 +71,22 @@ def _tokens(model: LanguageModel, prompt: list[int], writing: Writing) -> Iterat
             f"The prompt's {len(prompt)} tokens fill the model's context of {model.context_length}.",
             "Shorten the prompt.",
         )
-    read, cache = prompt, None
+    # Filled by the model as it reads, so that no token is read twice.
+    kept = {_cache_name(model.hf_model): DynamicCache(config=model.hf_model.config)}
+    read = prompt
     for _ in range(room):
         ids = torch.tensor([read], device=model.device)
-        output = model.hf_model(input_ids=ids, past_key_values=cache, use_cache=True)
+        output = model.hf_model(input_ids=ids, use_cache=True, **kept)
         token = _chosen(output.logits[0, -1], writing.temperature, chance)
         if token in ends:
             return
         yield token
-        read, cache = [token], output.past_key_values
+        read = [token]
+
+
+def _cache_name(hf_model: Any) -> str:
+    """What a model calls what it has read: transformers renamed it with 5.24, and warns of the older name."""
+    return "cache" if "cache" in signature(hf_model.forward).parameters else "past_key_values"
 
 
 def _chosen(logits: Float[Tensor, " vocabulary"], temperature: float, chance: torch.Generator) -> int:
