@@ -42,10 +42,8 @@ def submit(
     listed = _check(session, form)
     begin_write(session)
     candidates_list = None if listed is None else candidates.keep(session, listed, label)
-    asked = [
-        _asked(session, one, candidates_list, title=title, note=note, kind=kind, curated=curated)
-        for one in asking.singles(form)
-    ]
+    put_up = _PutUp(title, note, kind, curated)
+    asked = [_asked(session, one, candidates_list, put_up) for one in asking.singles(form)]
     session.commit()
     for each in asked:
         for run in each.added:
@@ -68,29 +66,23 @@ class _Asked:
         return Submitted(id=query.id, url=f"/queries/{query.id}", existing=self.existing and not self.added)
 
 
-def _asked(
-    session: Session,
-    form: QueryForm,
-    listed: CandidateList | None,
-    *,
-    title: str | None,
-    note: str | None,
-    kind: str | None,
-    curated: bool,
-) -> _Asked:
-    query, existing = _find_or_make(session, form, listed, title=title, note=note, kind=kind, curated=curated)
+@dataclass(frozen=True)
+class _PutUp:
+    """What a query is shown with, beyond what it asks."""
+
+    title: str | None
+    note: str | None
+    kind: str | None
+    curated: bool
+
+
+def _asked(session: Session, form: QueryForm, listed: CandidateList | None, put_up: _PutUp) -> _Asked:
+    query, existing = _find_or_make(session, form, listed, put_up)
     return _Asked(query, existing, _add_runs(query, form.models))
 
 
 def _find_or_make(
-    session: Session,
-    form: QueryForm,
-    listed: CandidateList | None,
-    *,
-    title: str | None,
-    note: str | None,
-    kind: str | None,
-    curated: bool,
+    session: Session, form: QueryForm, listed: CandidateList | None, put_up: _PutUp
 ) -> tuple[Query, bool]:
     # Of candidates every one is kept, so that all are shown.
     keep = form.keep if listed is None else len(listed.texts)
@@ -108,8 +100,12 @@ def _find_or_make(
         runs=[],
         **more,
     )
-    query.title, query.note, query.kind = title or query.title, note or query.note, kind or query.kind
-    query.curated = curated or bool(query.curated)
+    query.title, query.note, query.kind = (
+        put_up.title or query.title,
+        put_up.note or query.note,
+        put_up.kind or query.kind,
+    )
+    query.curated = put_up.curated or bool(query.curated)
     session.add(query)
     return query, found is not None
 
