@@ -32,7 +32,7 @@ from engine.terms import FactorConfig, ScoreConfig, Sequence
 PROBE_TOKENS = 4096
 PROBE_SEQUENCES = 64
 # A decomposition is timed up to this width; a wider one takes longer as the cube of its width.
-PROBE_WIDTH = 512
+PROBE_WIDTH = 1024
 # The first time also pays for warming up.
 TIMES = 2
 
@@ -121,7 +121,7 @@ class _Probe:
         narrow = min(width, PROBE_WIDTH)
         vectors = torch.randn(2 * narrow, narrow, device=device)
         matrix = vectors.T @ vectors
-        return self._least(lambda: eigenbasis([matrix], "a probe", device), 1) * (width / narrow) ** 3
+        return self._least(lambda: eigenbasis([matrix], "a probe", device)) * (width / narrow) ** 3
 
     def eigenvalues(self, captured: Captured, config: FactorConfig) -> float:
         """Seconds of adding the batch to all corrected eigenvalues."""
@@ -171,9 +171,9 @@ class _Probe:
             kinds[kind] = (first, count + 1)
         return list(kinds.values())
 
-    def _least(self, work: Callable[[], object], times: int = TIMES) -> float:
+    def _least(self, work: Callable[[], object]) -> float:
         taken = []
-        for _ in range(times):
+        for _ in range(TIMES):
             wait(self._model.device)
             began = self._clock()
             work()
