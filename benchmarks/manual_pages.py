@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from app.database import session_factory
+from app.services import results
+from app.settings import Settings
 from benchmarks.machine import describe
 
 RESULTS = Path(__file__).parent.parent / "docs" / "studies" / "manual-pages.json"
@@ -86,17 +89,20 @@ def influence(home: Path, *words: str) -> "tuple[float, str]":
 
 
 def asked(home: Path, prompt: str, completion: str) -> dict[str, Any]:
-    """A query by command: its seconds, log p, and the five heaviest pages."""
+    """A query by command: log p, seconds of the command and of the run's stages, and the five heaviest pages."""
     seconds, output = influence(
         home, "query", "--model", "smollm2", "--corpus", "manual", "--scope", "lexical", "--keep", "10", "--json",
         "--prompt", prompt, "--completion", completion,
     )  # fmt: skip
     (run,) = json.loads(output)["runs"]
+    with session_factory(Settings(home=home))() as session:
+        stages = results.run(session, run["id"]).provenance.seconds
     top = [
         {"document": row["document"], "relative": row["relative"], "text": row["text"][:160]}
         for row in run["influences"]["positive"][:5]
     ]
-    return {"prompt": prompt, "completion": completion, "seconds": seconds, "log_p": run["log_p"], "top": top}
+    asked = {"prompt": prompt, "completion": completion, "log_p": run["log_p"]}
+    return {**asked, "seconds": seconds, "stages": stages, "top": top}
 
 
 def study(home: Path) -> dict[str, Any]:
