@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Series
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,14 @@ from app.worker.preparing import Ready
 from app.worker.scans import Asked
 from engine import GradientIndex, LexicalIndex, search
 
-CANDIDATES_A_KEPT = 2.5
+# Fewer lose too much of the top ten on the largest demo model (docs/decisions/0010).
+CANDIDATES_A_KEPT = 4
+LEAST_CANDIDATES = 50
 
 
 def candidates_for(keep: int) -> int:
     """How many sequences of each sign are looked up and scored exactly, so that `keep` of them can be shown."""
-    return ceil(CANDIDATES_A_KEPT * keep)
+    return max(CANDIDATES_A_KEPT * keep, LEAST_CANDIDATES)
 
 
 @dataclass(frozen=True)

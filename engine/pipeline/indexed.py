@@ -33,7 +33,7 @@ from engine.terms import IndexConfig, Measurement, Progress, ProgressCallback, S
 __all__ = ["Candidates", "build_index", "search"]
 
 # Recall is how many of a probe's exact heaviest lie among the first so many candidates.
-FIRST = 25
+FIRST = 50
 _OTHER_CORPUS = "Give the corpus the index was built for, longer if need be, or build another index in another folder."
 
 

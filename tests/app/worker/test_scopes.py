@@ -214,7 +214,7 @@ def test_an_indexed_run_scores_exactly_what_the_index_names(world: World) -> Non
     detail = _detail(world, run)
     assert detail.distribution is None
     assert detail.provenance.selection is not None
-    assert detail.provenance.selection.limit == 13
+    assert detail.provenance.selection.limit == 50
     own = _candidates(world, run)
     assert detail.provenance.sequences_scanned == detail.provenance.selection.candidates == len(own) <= DOCUMENTS
     for sign, listed in _everything(world, "opened").items():
