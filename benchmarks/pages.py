@@ -262,8 +262,9 @@ def written(found: list[Measured]) -> str:
     return f"""# What a page may cost, and what it costs
 
 Budgets, with {SEQUENCES} sequences of {TOKENS} tokens kept of each sign, under two models: first byte under
-{FIRST_BYTE} ms; HTML under {HTML} KB and scripts under {SCRIPTS} KB as they travel, compressed; ready in under {READY} ms, and under
-{READY_SLOW} ms on a processor slowed to a quarter; a key or a click answered on the screen within {INTERACTION} ms.
+{FIRST_BYTE} ms; HTML under {HTML} KB and scripts under {SCRIPTS} KB as they travel, compressed; ready in under
+{READY} ms, and under {READY_SLOW} ms on a processor slowed to a quarter; a key or a click answered on the screen
+within {INTERACTION} ms.
 
 Measured by `python -m benchmarks.pages`: {describe()}, server and browser on the same two cores.
 *Ready* is counted from the request until the document is parsed, its scripts have run and its first contents are
