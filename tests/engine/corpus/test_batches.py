@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Sequence
-from engine.corpus.batches import batches
+from engine.corpus.batches import WORTHWHILE_ON_CPU, batches
 from tests.engine.tiny import tiny_model
 
 MODEL = tiny_model("llama", torch.float32)
@@ -34,7 +34,7 @@ def test_little_of_a_large_batch_is_padding_and_small_ones_are_not_cut_for_it() 
     made = list(batches(MODEL, [Sequence([1] * n) for n in lengths], 8192))
     padded = sum(batch.ids.numel() for batch in made)
     assert padded < 1.03 * sum(lengths)
-    assert len(made) < sum(lengths) / 1500
+    assert len(made) < sum(lengths) / WORTHWHILE_ON_CPU
     assert len(list(batches(MODEL, [Sequence([1] * n) for n in (2, 30)], 8192))) == 1
 
 
