@@ -1,17 +1,18 @@
 """Reading a run's answer: its ranked sequences, one of them in full, and what made the numbers."""
 
-import shlex
+from collections.abc import Sequence as Many
 from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
-from app.models import FactorSet, Influence, Model, Query, Run, Scan
-from app.services import corpora, units, views, weights
+from app.models import Influence, Model, Query, Run
+from app.services import annotations, tail, units, views
 from app.services.coverage import coverage
 from app.services.errors import Conflict, NotFound
+from app.services.listing import Kept, Listed, concentration, listing
+from app.services.provenance import corpus_sequences, provenance
 from app.services.record import record
-from app.services.run_settings import RunSettings
 from app.services.shapes import (
     Distribution,
     Histogram,
@@ -19,21 +20,38 @@ from app.services.shapes import (
     InfluencePage,
     InfluenceRow,
     LayerProfile,
-    Provenance,
+    ListChoice,
+    Repeat,
     RunDetail,
     Sign,
+    TailFit,
 )
 
-__all__ = ["done_run", "influence", "influences", "layer_profile", "record", "row", "rows", "run", "start_token"]
+EVERY = ListChoice()
+__all__ = [
+    "EVERY",
+    "done_run",
+    "influence",
+    "influences",
+    "layer_profile",
+    "record",
+    "row",
+    "rows",
+    "run",
+    "start_token",
+]
 
 
-def influences(session: Session, run_id: str, sign: Sign, offset: int = 0, limit: int = 50) -> InfluencePage:
-    """The kept sequences of one sign, heaviest first. Conflict when the run is not done."""
+def influences(
+    session: Session, run_id: str, sign: Sign, offset: int = 0, limit: int = 50, choice: ListChoice = EVERY
+) -> InfluencePage:
+    """The kept sequences of one sign, or those chosen of them, heaviest first unless another order is chosen.
+
+    Conflict when the run is not done.
+    """
     found = done_run(session, run_id)
     query = session.get_one(Query, found.query_id)
-    total = session.scalar(
-        select(func.count()).where(Influence.run_id == run_id, Influence.sign == sign).select_from(Influence)
-    )
+    chosen = listing(session, run_id, sign, choice)
     return InfluencePage.model_validate(
         {
             "run": run_id,
@@ -41,29 +59,63 @@ def influences(session: Session, run_id: str, sign: Sign, offset: int = 0, limit
             "sign": sign,
             "offset": offset,
             "limit": limit,
-            "total": total or 0,
+            "choice": choice,
+            "kept": chosen.kept,
+            "total": len(chosen.listed),
+            "folded": chosen.folded,
+            "kinds": chosen.kinds,
             "training_sequences": found.training_sequences,
             "unit": units.unit(found.training_sequences).key,
             "sequences_scanned": found.sequences_scanned or 0,
-            "corpus_sequences": _corpus_sequences(session, query, found),
+            "corpus_sequences": corpus_sequences(session, query, found),
             "layers": found.layers,
-            "rows": rows(session, found, sign, offset, limit),
+            "rows": _listed_rows(session, found, sign, chosen.listed[offset : offset + limit]),
         }
+    )
+
+
+def _listed_rows(session: Session, run: Run, sign: Sign, listed: list[Listed]) -> list[InfluenceRow]:
+    """The rows of listed sequences, in their order, each with what is folded under it."""
+    ranks = [one.row.rank for one in listed]
+    found = {row.rank: row for row in _of_ranks(session, run, sign, ranks)}
+    return [
+        found[one.row.rank].model_copy(update={"repeats": [_repeat(other, run) for other in one.repeats]})
+        for one in listed
+    ]
+
+
+def _repeat(kept: Kept, run: Run) -> Repeat:
+    return Repeat(
+        rank=kept.rank,
+        sequence_id=kept.sequence_id,
+        document=kept.document,
+        influence=kept.influence,
+        nats_per_copy=units.nats_per_copy(kept.influence, run.training_sequences),
     )
 
 
 def rows(session: Session, run: Run, sign: Sign, offset: int, limit: int) -> list[InfluenceRow]:
     """The rows of ranks offset+1 to offset+limit."""
+    return _of_ranks(session, run, sign, range(offset + 1, offset + limit + 1))
+
+
+def _of_ranks(session: Session, run: Run, sign: Sign, ranks: Many[int]) -> list[InfluenceRow]:
+    """The rows of some ranks, by rank."""
     chosen = (
         select(Influence)
-        .where(Influence.run_id == run.id, Influence.sign == sign)
+        .where(Influence.run_id == run.id, Influence.sign == sign, Influence.rank.in_(ranks))
         .order_by(Influence.rank)
-        .offset(offset)
-        .limit(limit)
     )
     bos, heaviest = start_token(session, run), units.heaviest(session, run, sign)
+    noted = annotations.of_run_sequences(session, run.id)
     return [
-        InfluenceRow.model_validate({**row(kept, run, bos), "relative": units.relative(kept.influence, heaviest)})
+        InfluenceRow.model_validate(
+            {
+                **row(kept, run, bos),
+                "relative": units.relative(kept.influence, heaviest),
+                "annotation": noted.get(kept.sequence_id),
+            }
+        )
         for kept in session.scalars(chosen)
     ]
 
@@ -94,6 +146,7 @@ def influence(session: Session, run_id: str, sequence_id: int) -> InfluenceDetai
             "token_ids": kept.token_ids.tolist(),
             "layers": run.layers,
             "matrix": kept.matrix.tolist(),
+            "annotation": annotations.of_run_sequences(session, run_id).get(sequence_id),
             "previous_sequence_id": _at_rank(session, kept, kept.rank - 1),
             "next_sequence_id": _at_rank(session, kept, kept.rank + 1),
             "duplicate_sequence_id": _at_rank(session, kept, kept.duplicate_of),
@@ -133,6 +186,7 @@ def row(kept: Influence, run: Run, bos: str) -> dict[str, object]:
         "flags": kept.flags,
         "duplicate_of": kept.duplicate_of,
         "overlap": kept.overlap,
+        "concentration": concentration(kept.token),
     }
 
 
@@ -172,7 +226,7 @@ def run(session: Session, run_id: str) -> RunDetail:
             "distribution": _distribution(found),
             "layer_profile": layer_profile(found),
             "coverage": coverage(session, found, query),
-            "provenance": _provenance(session, query, found),
+            "provenance": provenance(session, query, found),
         }
     )
 
@@ -181,6 +235,8 @@ def _distribution(run: Run) -> Distribution | None:
     if run.summary is None:
         return None
     unit, kept = units.unit(run.training_sequences), run.summary
+    edges = [unit.of(edge) for edge in kept["histogram"]["edges"]]
+    histogram = Histogram(edges=edges, counts=kept["histogram"]["counts"])
     return Distribution(
         sequences=kept["sequences"],
         mean=unit.of(kept["mean"]),
@@ -188,10 +244,15 @@ def _distribution(run: Run) -> Distribution | None:
         quantiles={name: unit.of(value) for name, value in kept["quantiles"].items()},
         top_percent_share_positive=kept["top_percent_share_positive"],
         top_percent_share_negative=kept["top_percent_share_negative"],
-        histogram=Histogram(
-            edges=[unit.of(edge) for edge in kept["histogram"]["edges"]], counts=kept["histogram"]["counts"]
-        ),
+        histogram=histogram,
+        tail_positive=_tail(histogram, "positive"),
+        tail_negative=_tail(histogram, "negative"),
     )
+
+
+def _tail(histogram: Histogram, sign: Sign) -> TailFit | None:
+    found = tail.of_histogram(histogram, sign)
+    return None if found is None else TailFit(**vars(found), verdict=found.verdict, samples=tail.RESAMPLES)
 
 
 def layer_profile(run: Run) -> LayerProfile | None:
@@ -204,75 +265,3 @@ def layer_profile(run: Run) -> LayerProfile | None:
         positive=[unit.of(value) for value in run.layer_profile["positive"]],
         negative=[unit.of(value) for value in run.layer_profile["negative"]],
     )
-
-
-def _corpus_sequences(session: Session, query: Query, run: Run) -> int | None:
-    """How many sequences the corpus had: as the scan notes, or N of a model that was trained on it."""
-    scan = None if run.scan_id is None else session.get(Scan, run.scan_id)
-    if scan is not None and scan.corpus_sequences is not None:
-        return scan.corpus_sequences
-    trained_on = session.scalar(select(Model.corpus).where(Model.name == run.model))
-    return run.training_sequences if trained_on == query.corpus else None
-
-
-def _factors_sequences(session: Session, run: Run) -> int | None:
-    same = select(FactorSet.sequences).where(FactorSet.fingerprint == run.factors_fingerprint)
-    return session.scalar(same.order_by(FactorSet.id.desc()).limit(1))
-
-
-def _provenance(session: Session, query: Query, run: Run) -> Provenance:
-    settings, model = RunSettings.model_validate(run.settings), session.get_one(Model, run.model)
-    same = ("worker", "device", "created_at", "started_at", "finished_at", "factors_fingerprint")
-    return Provenance.model_validate(
-        {
-            **{name: getattr(run, name) for name in same},
-            "run": run.id,
-            "query": query.id,
-            "model": run.model,
-            "model_fingerprint": run.model_fingerprint or "",
-            "tokenizer_fingerprint": run.tokenizer_fingerprint or "",
-            "corpus": query.corpus,
-            "corpus_fingerprint": run.corpus_fingerprint or "",
-            "corpus_grown": corpora.grown(session, query, run),
-            "factors_config": run.factors_config or {},
-            "factors_sequences": _factors_sequences(session, run),
-            "adapter": model.adapter,
-            "adapter_weights": model.adapter_weights,
-            "weights": weights.over(model, settings.track),
-            "damping": settings.damping,
-            "rank": settings.rank,
-            "labels": settings.labels,
-            "training_sequences": run.training_sequences,
-            "scope": query.scope,
-            "sequences_scanned": run.sequences_scanned or 0,
-            "corpus_sequences": _corpus_sequences(session, query, run),
-            "selection": run.selection,
-            "beginning_of_sequence": bool(run.beginning_of_sequence),
-            "versions": run.versions or {},
-            "seconds": run.seconds or {},
-            "command": command(query, run),
-        }
-    )
-
-
-def _asked_with(query: Query) -> list[str]:
-    """The options that say what is measured."""
-    told = [message["content"] for message in query.chat or () if message["role"] == "system"]
-    words = [] if query.chat is None else ["--chat", *(word for text in told for word in ("--system", text))]
-    if query.writer is None:
-        words += ["--completion", query.completion]
-    else:
-        words += ["--completion-from", query.writer]
-        for name, value in (query.writing or {}).items():
-            words += [f"--{name.replace('_', '-')}", f"{value:g}"]
-    words += [] if query.against is None else ["--against", query.against]
-    return words + [word for start, stop in query.counted or () for word in ("--counted", f"{start}-{stop}")]
-
-
-def command(query: Query, run: Run) -> str:
-    """The command that computes the run's numbers again."""
-    words = ["influence", "query", "--model", run.model, "--corpus", query.corpus, "--prompt", query.prompt]
-    words += _asked_with(query)
-    words += ["--keep", str(query.keep)] if query.candidates is None else ["--candidates", query.candidates]
-    words += [] if query.scope in ("everything", "candidates") else ["--scope", query.scope]
-    return shlex.join(words)

@@ -4,8 +4,11 @@ from datetime import datetime
 
 from pydantic import Field
 
+from app.services.shapes.annotated import Annotation
 from app.services.shapes.asking import CandidateListView, RunView
 from app.services.shapes.base import AdapterWeights, IndexRecall, RunState, Scope, Shape, Sign, UnitKey
+from app.services.shapes.listed import ListChoice, Repeat
+from app.services.shapes.spread import TailFit
 
 
 class InfluenceRow(Shape):
@@ -28,23 +31,35 @@ class InfluenceRow(Shape):
     overlap: float | None = Field(
         description="the share of the query's words, weighted by rarity, that the sequence holds; 0 to 1"
     )
+    concentration: float = Field(
+        description="two-norm over one-norm of its token influences: 1 where one token carries all, spurious above 2/3"
+    )
+    repeats: list[Repeat] = Field(
+        default=[], description="with group=duplicates, those that are folded under it, the heaviest first"
+    )
+    annotation: Annotation | None = Field(default=None, description="the label and note that people put on it")
 
 
 class InfluencePage(Shape):
-    """`GET /api/v1/runs/{id}/influences?sign=&offset=&limit=`."""
+    """`GET /api/v1/runs/{id}/influences?sign=&offset=&limit=` with the parameters of `ListChoice`."""
 
     run: str
     scope: Scope
     sign: Sign
     offset: int
     limit: int
-    total: int
+    choice: ListChoice
+    kept: int = Field(description="how many sequences of this sign are kept")
+    total: int = Field(description="how many of them are listed: all, or those that the choice leaves")
+    folded: int = Field(description="how many more are folded under those listed")
+    kinds: dict[str, int] = Field(description="how many of those kept are of each kind")
     training_sequences: int | None = Field(description="N; null where it is not known")
     unit: UnitKey = Field(description="what pages show: nats_per_copy where N is known, else raw")
     sequences_scanned: int
     corpus_sequences: int | None = Field(description="how many the corpus had; null for runs that do not tell")
     layers: list[str]
     rows: list[InfluenceRow]
+    next: str | None = Field(default=None, description="the cursor of the rows that follow; null at the end")
 
 
 class HeldDocument(Shape):
@@ -93,6 +108,8 @@ class Distribution(Shape):
     top_percent_share_positive: float | None
     top_percent_share_negative: float | None
     histogram: Histogram
+    tail_positive: TailFit | None = Field(description="null where too few scores have that sign to fit a law")
+    tail_negative: TailFit | None = Field(description="the same for the sizes of negative scores")
 
 
 class LayerProfile(Shape):
@@ -142,6 +159,7 @@ class Provenance(Shape):
     corpus: str
     corpus_fingerprint: str
     corpus_grown: bool = Field(description="whether documents were put into the corpus since")
+    factors_refitted: bool = Field(description="whether the model's factors were fitted anew since")
     factors_fingerprint: str | None
     factors_config: dict[str, object]
     factors_sequences: int | None = Field(
@@ -152,6 +170,7 @@ class Provenance(Shape):
     weights: str = Field(description="which weights the influence is over")
     damping: str
     rank: str
+    precision: str = Field(description="of the pass over the corpus")
     labels: str
     training_sequences: int | None = Field(description="N; null where it is not known, or not yet")
     scope: Scope
@@ -213,3 +232,4 @@ class CandidatePage(Shape):
     unit: UnitKey
     layers: list[str]
     rows: list[CandidateRow]
+    next: str | None = Field(default=None, description="the cursor of the rows that follow; null at the end")
