@@ -9,30 +9,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import TypedArray, UtcDateTime, now
-
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class Base(DeclarativeBase):
-    """All tables; constraints are named so that migrations can speak of them on every database."""
-
-    metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
-        datetime: UtcDateTime(),
-        dict[str, Any]: JSON(),
-        list[Any]: JSON(),
-        str: Text(),
-    }
+from app.annotated import AnnotationRow as AnnotationRow
+from app.annotated import CollectionItemRow as CollectionItemRow
+from app.annotated import CollectionRow as CollectionRow
+from app.batched import Batch as Batch
+from app.batched import BatchRun as BatchRun
+from app.checked import Check as Check
+from app.columns import TypedArray, now
+from app.tables import Base as Base
 
 
 class Leased:
@@ -332,7 +319,12 @@ class Influence(Base):
     """
 
     __tablename__ = "influences"
-    __table_args__ = (Index("ix_influences_run_id_sequence_id", "run_id", "sequence_id"),)
+    __table_args__ = (
+        Index("ix_influences_run_id_sequence_id", "run_id", "sequence_id"),
+        # Other queries that keep a sequence, and what is kept of a document.
+        Index("ix_influences_sequence_id", "sequence_id"),
+        Index("ix_influences_document", "document"),
+    )
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     sign: Mapped[str] = mapped_column(primary_key=True)

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
         default=10_000, ge=1, description="sequences that the lexical scope scores for a query"
     )
 
+    check_sequences: int = Field(
+        default=128, ge=2, description="a counterfactual check averages over at most so many sequences"
+    )
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL of the product's own database."""

@@ -31,8 +31,14 @@ class Jobs(Protocol):
     def enqueue_index(self, model: str, corpus: str, attempt: int = 1) -> None:
         """Let a worker make the gradient index of a model over a corpus."""
 
+    def enqueue_check(self, check_id: str, attempt: int = 1, *, urgent: bool = True) -> None:
+        """Let a worker make a check of a kept sequence."""
+
     def cancel(self, run_id: str, attempt: int = 1) -> None:
         """Take a run that has not begun out of the queue."""
+
+    def cancel_check(self, check_id: str, attempt: int = 1) -> None:
+        """Take a check that has not begun out of the queue."""
 
 
 class NullJobs:
@@ -50,8 +56,14 @@ class NullJobs:
     def enqueue_index(self, model: str, corpus: str, attempt: int = 1) -> None:
         self.asked.append(("index", f"{model} {corpus}", attempt))
 
+    def enqueue_check(self, check_id: str, attempt: int = 1, *, urgent: bool = True) -> None:  # noqa: ARG002
+        self.asked.append(("check", check_id, attempt))
+
     def cancel(self, run_id: str, attempt: int = 1) -> None:
         self.asked.append(("cancel", run_id, attempt))
+
+    def cancel_check(self, check_id: str, attempt: int = 1) -> None:
+        self.asked.append(("cancel check", check_id, attempt))
 
 
 class JobsClient:
@@ -76,10 +88,18 @@ class JobsClient:
         workflow_id = names.index_workflow(model, corpus, attempt)
         self._enqueue(names.INDEX, workflow_id, names.GALLERY, model, corpus, attempt)
 
+    def enqueue_check(self, check_id: str, attempt: int = 1, *, urgent: bool = True) -> None:
+        """Let a worker make a check of a kept sequence; asking twice changes nothing."""
+        priority = names.URGENT if urgent else names.GALLERY
+        self._enqueue(names.CHECK, names.check_workflow(check_id, attempt), priority, check_id, attempt)
+
     def cancel(self, run_id: str, attempt: int = 1) -> None:
         """Take a run that has not begun out of the queue."""
-        with _told():
-            self._connected().cancel_workflow(names.run_workflow(run_id, attempt))
+        self._take_out(names.run_workflow(run_id, attempt))
+
+    def cancel_check(self, check_id: str, attempt: int = 1) -> None:
+        """Take a check that has not begun out of the queue."""
+        self._take_out(names.check_workflow(check_id, attempt))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -87,6 +107,10 @@ class JobsClient:
             if self._client is not None:
                 self._client.destroy()
                 self._client = None
+
+    def _take_out(self, workflow_id: str) -> None:
+        with _told():
+            self._connected().cancel_workflow(workflow_id)
 
     def _enqueue(self, workflow: str, workflow_id: str, priority: int, *arguments: str | int) -> None:
         options: EnqueueOptions = {

@@ -11,6 +11,7 @@ SHARDS_QUEUE = "shards"
 RUN = "answer_run"
 PREPARE = "prepare_model"
 INDEX = "make_index"
+CHECK = "make_check"
 SHARD = "scan_shard"
 
 URGENT, GALLERY = 1, 5
@@ -29,6 +30,11 @@ def preparation_workflow(model: str, attempt: int) -> str:
 def index_workflow(model: str, corpus: str, attempt: int) -> str:
     """The id of the workflow that makes the gradient index of a model over a corpus."""
     return f"index:{model}:{corpus}.{attempt}"
+
+
+def check_workflow(check_id: str, attempt: int) -> str:
+    """The id of the workflow that makes a check of a kept sequence."""
+    return f"check:{check_id}.{attempt}"
 
 
 def shard_workflow(scan_id: str, number: int) -> str:

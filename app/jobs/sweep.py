@@ -15,7 +15,7 @@ from app.database import writing
 from app.jobs import names
 from app.jobs.board import Board, Job
 from app.jobs.client import Jobs
-from app.models import Model, Rescue, Run, StoredIndex, Worker
+from app.models import Check, Model, Rescue, Run, StoredIndex, Worker
 from app.settings import Settings
 
 log = structlog.get_logger("influence.jobs")
@@ -42,6 +42,7 @@ class Sweep:
         self.runs()
         self.models()
         self.indexes()
+        self.checks()
 
     def forget(self) -> None:
         """Drop the queue's records of jobs that ended long ago."""
@@ -158,6 +159,29 @@ class Sweep:
             if row is not None and (row.state, row.attempt) == (seen.state, seen.attempt):
                 row.state, row.problem = "failed", LOST.format(MOST_RESCUES + 1)
                 row.remedy = f"{LOST_REMEDY[:-1]}: `influence index {row.model} {row.corpus}`."
+
+    def checks(self) -> None:
+        """See that every check that waits or is under way has a job that is not over."""
+        with self.sessions() as session:
+            waiting = list(
+                session.scalars(
+                    select(Check).where(Check.state.in_(("queued", "running")), Check.queued_at < _now() - GRACE)
+                )
+            )
+        jobs = self.board.jobs({names.check_workflow(row.id, row.attempt) for row in waiting})
+        for row in waiting:
+            job = jobs.get(names.check_workflow(row.id, row.attempt))
+            if job is None:
+                self.jobs.enqueue_check(row.id, row.attempt)
+            elif not job.alive:
+                self._give_up_check(row)
+
+    def _give_up_check(self, seen: Check) -> None:
+        with writing(self.sessions) as session:
+            row = session.get(Check, seen.id)
+            if row is not None and (row.state, row.attempt) == (seen.state, seen.attempt):
+                row.state, row.stage, row.finished_at = "failed", "finished", _now()
+                row.problem, row.remedy = LOST.format(MOST_RESCUES + 1), LOST_REMEDY
 
 
 def _now() -> datetime:

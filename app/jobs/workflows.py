@@ -37,6 +37,9 @@ class Work(Protocol):
     def index(self, model: str, corpus: str) -> None:
         """Make the gradient index of a model over a corpus."""
 
+    def check(self, check_id: str, attempt: int) -> None:
+        """Make a check of a kept sequence."""
+
 
 _in_use: list[Work] = []
 
@@ -104,3 +107,9 @@ def prepare_model(name: str, attempt: int) -> None:  # noqa: ARG001 - part of th
 def make_index(model: str, corpus: str, attempt: int) -> None:  # noqa: ARG001 - part of the workflow's identity
     """Make a gradient index before anyone asks for it."""
     DBOS.run_step({"name": "index"}, lambda: _work().index(model, corpus))
+
+
+@DBOS.workflow(name=names.CHECK, max_recovery_attempts=RECOVERIES)
+def make_check(check_id: str, attempt: int) -> None:
+    """Check a kept sequence of a run, and keep what came of it."""
+    DBOS.run_step({"name": "check"}, lambda: _work().check(check_id, attempt))

@@ -30,11 +30,22 @@ def candidates_id(texts: list[dict[str, str]]) -> str:
     return _letters(digest("candidates", texts), 16)
 
 
+def batch_id(runs: list[list[str]]) -> str:
+    """Ten base32 characters for a batch: the runs of each of its queries, in their order."""
+    return _letters(digest("batch", runs), 10)
+
+
+def check_id(run: str, sequence_id: int, kind: str) -> str:
+    """Twelve base32 characters for a check: a run, one of its sequences, and the kind of check."""
+    return _letters(digest("check", run, sequence_id, kind), 12)
+
+
 def index_digest(settings: RunSettings) -> str:
     """What a gradient index depends on beside its model's factors and its corpus."""
-    return digest("index", settings.model_dump()).hex()[:12]
+    shaping = {name: value for name, value in settings.stored.items() if name not in ("query_rank", "precision")}
+    return digest("index", shaping).hex()[:12]
 
 
 def run_id(query: str, model: str, settings: RunSettings) -> str:
     """The query's id and six characters for model and settings."""
-    return f"{query}-{_letters(digest(model, settings.model_dump()), 6)}"
+    return f"{query}-{_letters(digest(model, settings.stored), 6)}"

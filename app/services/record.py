@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.columns import now
 from app.database import begin_write
-from app.models import Influence, Run
+from app.models import Check, Influence, Run
 from app.services.shapes import Sign
 
 
@@ -81,6 +81,8 @@ def record(session: Session, answer: Answer) -> bool:
         session.rollback()
         return False
     session.execute(delete(Influence).where(Influence.run_id == run.id))
+    # Checks were of the answer that this one replaces.
+    session.execute(delete(Check).where(Check.run_id == run.id))
     for sign, kept in _signs(answer):
         session.add_all(_row(run.id, sign, rank, one) for rank, one in enumerate(kept, start=1))
     _finish(run, answer)

@@ -7,21 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.services.indexes import candidates_for
 from app.services.shapes import Selection
 from app.worker import translate
 from app.worker.indexing import as_stored
 from app.worker.preparing import Ready
 from app.worker.scans import Asked
 from engine import GradientIndex, LexicalIndex, search
-
-# Fewer lose too much of the top ten on the largest demo model (docs/decisions/0010).
-CANDIDATES_A_KEPT = 4
-LEAST_CANDIDATES = 50
-
-
-def candidates_for(keep: int) -> int:
-    """How many sequences of each sign are looked up and scored exactly, so that `keep` of them can be shown."""
-    return max(CANDIDATES_A_KEPT * keep, LEAST_CANDIDATES)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from app.services.run_settings import RunSettings
 from app.settings import Settings
 from app.worker import scans
 from app.worker.answering import Answering
+from app.worker.checking import Checking
 from app.worker.failing import told
 from app.worker.indexing import Indexing
 from app.worker.loaded import Loaded
@@ -120,6 +121,16 @@ class DeviceWork:
         indexing.index(ready, chosen, silent)
         indexing.settle(model, corpus, "ready")
         log.info("index ready", model=model, corpus=corpus)
+
+    def check(self, check_id: str, attempt: int) -> None:
+        """Make a check of a kept sequence."""
+        with self._lock:
+            try:
+                Checking(self._preparation).check(check_id, attempt)
+                log.info("check made", check=check_id)
+            except Exception as error:
+                # It stands on the check's row already.
+                log.warning("check failed", check=check_id, problem=told(error)[0], exc_info=True)
 
     def _guarded(self, scan_id: str, work: Callable[[], T]) -> T | None:
         with self._lock, self._told(scan_id):

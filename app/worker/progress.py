@@ -24,6 +24,8 @@ STAGES = {
     "gradients": "preparing",
     "scanning": "scanning",
     "rescoring": "rescoring",
+    "counterfactual": "solving",
+    "measuring": "measuring",
 }
 Report = Callable[[Progress], None]
 

@@ -56,10 +56,11 @@ def score_config(chosen: RunSettings, settings: Settings, keep: int) -> ScoreCon
     """How a corpus is scanned: sums only, since the hits are scored again for their terms."""
     return ScoreConfig(
         damping=RelativeDamping(chosen.relative_damping),
-        rank=None,
+        rank=chosen.query_rank,
         per_token=False,
         top_k=keep,
         batch_tokens=settings.batch_tokens,
+        precision=chosen.precision,
     )
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.corpus.batches import Batch, Sequences, batches, checked
 from engine.corpus.encoding import EncodedQuery, encode
+from engine.errors import CorpusError
 from engine.maths.damping import damping_value
 from engine.maths.descent import dot, minimise
 from engine.maths.gradient import sequence_gradients
@@ -72,17 +73,20 @@ def counterfactual(
     training_sequences: int,
     config: CounterfactualConfig = CounterfactualConfig(),
     progress: ProgressCallback | None = None,
+    weights: Series[float] | None = None,
 ) -> Counterfactual:
     """Solve the proximal Bregman objective for one sequence and measure every query at its minimum.
 
     sequences: over which the divergence is averaged, the training set or a random sample of it.
+    weights: of each of them in the average, adding up to one; None weighs them alike.
     training_sequences: N. The weights are moved for a while and restored bit for bit.
 
     Raises: CorpusError, QueryError, FactorsError, NumericalError.
     """
     factors.check(model)
     encoded = [encode(model, query) for query in queries]
-    solver = _Objective(model, factors, sequence, checked(sequences), config.copies / training_sequences, config)
+    over = _Average.of(checked(sequences), weights, model)
+    solver = _Objective(model, factors, sequence, over, config.copies / training_sequences, config)
     report = progress or silent
     found = minimise(
         solver.gradient,
@@ -104,6 +108,26 @@ def counterfactual(
     return Counterfactual(tuple(predicted), tuple(measured), found.iterations, found.residual)
 
 
+@dataclass(frozen=True, slots=True)
+class _Average:
+    """Sequences with what each weighs in the average of the divergence, in units of one over their number."""
+
+    sequences: Sequences
+    relative: Float[Tensor, " sequence"]
+
+    @classmethod
+    def of(cls, sequences: Sequences, weights: Series[float] | None, model: LanguageModel) -> "_Average":
+        """Equal weights where none are given. Raises: CorpusError unless there is one a sequence, adding up to one."""
+        many = len(sequences)
+        relative = [1.0] * many if weights is None else [many * weight for weight in weights]
+        if len(relative) != many or abs(sum(relative) / many - 1) > 1e-6:
+            raise CorpusError(
+                f"{len(relative)} weights that add up to {sum(relative) / many:.6g} were given for {many} sequences.",
+                "Give one a sequence, adding up to 1.",
+            )
+        return cls(sequences, torch.tensor(relative, dtype=model.dtype, device=model.device))
+
+
 class _Objective:
     """The proximal Bregman objective's gradient in the tracked weights, and EK-FAC's inverse as preconditioner."""
 
@@ -112,13 +136,13 @@ class _Objective:
         model: LanguageModel,
         factors: Factors,
         sequence: Sequence,
-        sequences: Sequences,
+        over: _Average,
         weight: float,
         config: CounterfactualConfig,
     ) -> None:
         self._model, self._config = model, config
         self._fitted = {name: module.to(model.device_of(name)) for name, module in factors.modules.items()}
-        self._sequences, self._weight = sequences, weight
+        self._over, self._weight = over, weight
         self._sequence = sequence
         self._damping = {
             name: damping_value(config.damping, fitted.corrected_eigenvalues)
@@ -146,9 +170,9 @@ class _Objective:
         """The objective's gradient at the model's weights plus `step`."""
         total = self.pull(step)
         with capture(self._model) as opened:
-            for batch in batches(self._model, self._sequences, self._config.batch_tokens):
+            for batch in batches(self._model, self._over.sequences, self._config.batch_tokens):
                 for name, part in self._divergence(opened, batch, step).items():
-                    total[name] += part / len(self._sequences)
+                    total[name] += part / len(self._over.sequences)
         return {name: total[name] + self._damping[name] * step[name] for name in total}
 
     def pull(self, step: Step) -> dict[str, Tensor]:
@@ -162,10 +186,11 @@ class _Objective:
         return {name: -self._weight * part[0] for name, part in gradients.items()}
 
     def _divergence(self, opened: Capture, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """The gradient of the batch's summed divergence: softmax(moved) - softmax(own) in the logits."""
+        """The gradient of the batch's weighted divergence: softmax(moved) - softmax(own) in the logits."""
         own = torch.softmax(opened.forward(batch.ids), dim=-1)
         with moved(self._model, step):
             difference = torch.softmax(opened.forward(batch.ids), dim=-1) - own
+            difference *= self._over.relative[batch.index, None, None]
             captured = opened.backward(difference.masked_fill_(~batch.predicting.unsqueeze(-1), 0))
         return _weight_gradients(captured)
 

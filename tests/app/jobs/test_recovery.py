@@ -1,4 +1,4 @@
-"""A job that kills every worker is given up, and says so."""
+"""A job that kills every worker is given up, and says so; a check whose worker was killed is made by the next."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.columns import now
 from app.database import writing
 from app.jobs.client import JobsClient
-from app.models import Run
+from app.models import Check, Run
 from app.settings import Settings
 from tests.app.processes import ROOT, environment
 from tests.app.rows import add_catalog, submit
@@ -70,3 +70,53 @@ def test_a_run_that_kills_its_worker_every_time_fails_after_a_few(
     assert row.state == "failed"
     assert "died" in (row.problem or "")
     assert row.remedy
+
+
+# A worker that dies in the middle of a check, unless told to finish it.
+CHECKING = """
+import os, sys, time
+from sqlalchemy import update
+from app.database import session_factory, writing
+from app.jobs.runtime import Runtime
+from app.models import Check
+from app.settings import Settings
+
+settings = Settings()
+sessions = session_factory(settings)
+key, finish = sys.argv[1], sys.argv[2] == "finish"
+
+class Checking:
+    def check(self, check_id, attempt):
+        with writing(sessions) as session:
+            session.execute(update(Check).where(Check.id == check_id).values(state="done" if finish else "running"))
+        if not finish:
+            os._exit(9)
+
+Runtime(settings, sessions, "checking", Checking()).start()
+for _ in range(400):
+    time.sleep(0.05)
+    with sessions() as session:
+        if session.get(Check, key).state == "done":
+            os._exit(0)
+os._exit(1)
+"""
+
+
+def test_a_check_whose_worker_was_killed_is_made_by_the_next(
+    settings: Settings, open_sessions: Callable[[Settings], sessionmaker[Session]]
+) -> None:
+    sessions = open_sessions(settings)
+    add_catalog(sessions)
+    jobs = JobsClient(settings)
+    [run] = submit(sessions)
+    with writing(sessions) as session:
+        session.add(Check(id="c", run_id=run, sequence_id=3, kind="one_step"))
+    jobs.enqueue_check("c")
+    jobs.close()
+    codes = []
+    for way in ("die", "finish"):
+        command = [sys.executable, "-c", CHECKING, "c", way]
+        codes.append(subprocess.run(command, env=environment(settings), cwd=ROOT, timeout=60, check=False).returncode)
+    assert codes == [KILLED, 0]
+    with sessions() as session:
+        assert session.get_one(Check, "c").state == "done"

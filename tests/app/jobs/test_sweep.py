@@ -13,7 +13,7 @@ from app.jobs import names
 from app.jobs.board import Job
 from app.jobs.client import NullJobs
 from app.jobs.sweep import MOST_RESCUES, Sweep
-from app.models import Model, Run, Scan, StoredIndex, Worker
+from app.models import Check, Model, Run, Scan, StoredIndex, Worker
 from app.services.run_settings import RunSettings
 from app.settings import Settings
 from tests.app.rows import add_catalog, form, submit
@@ -66,6 +66,7 @@ def _old(sessions: sessionmaker[Session]) -> None:
         session.execute(update(Run).values(queued_at=long_ago))
         session.execute(update(Model).values(created_at=long_ago))
         session.execute(update(StoredIndex).values(created_at=long_ago))
+        session.execute(update(Check).values(queued_at=long_ago))
 
 
 def test_jobs_of_the_dead_go_back_and_those_of_the_living_stay(
@@ -191,3 +192,34 @@ def test_an_index_that_killed_its_workers_fails_with_a_remedy(
     assert row.state == "failed"
     assert "died" in (row.problem or "")
     assert "`influence index small towns`" in (row.remedy or "")
+
+
+def _asked_check(sessions: sessionmaker[Session], state: str) -> str:
+    [run] = submit(sessions)
+    with writing(sessions) as session:
+        session.add(Check(id="c", run_id=run, sequence_id=3, kind="one_step", state=state, attempt=2))
+    _old(sessions)
+    return names.check_workflow("c", 2)
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_check_without_a_job_gets_one_and_one_whose_job_waits_is_left_alone(
+    settings: Settings, world: sessionmaker[Session], jobs: NullJobs, state: str
+) -> None:
+    waiting = job(_asked_check(world, state), "ENQUEUED", kind=names.CHECK)
+    Sweep(settings, world, HandMadeBoard(waiting), jobs).checks()  # type: ignore[arg-type]
+    assert jobs.asked == []
+    Sweep(settings, world, HandMadeBoard(), jobs).checks()  # type: ignore[arg-type]
+    assert jobs.asked == [("check", "c", 2)]
+
+
+def test_a_check_that_killed_its_workers_fails_with_a_remedy(
+    settings: Settings, world: sessionmaker[Session], jobs: NullJobs
+) -> None:
+    dead = job(_asked_check(world, "running"), "CANCELLED", kind=names.CHECK)
+    Sweep(settings, world, HandMadeBoard(dead), jobs).checks()  # type: ignore[arg-type]
+    with world() as session:
+        row = session.get_one(Check, "c")
+    assert (row.state, row.stage) == ("failed", "finished")
+    assert "died" in (row.problem or "")
+    assert row.remedy

@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize
 from scipy.stats import pearsonr
 
-from engine import AbsoluteDamping, LanguageModel, Query, ScoreConfig, fit_factors, score
+from engine import AbsoluteDamping, CorpusError, LanguageModel, Query, ScoreConfig, fit_factors, score
 from engine.maths.damping import damping_value
 from engine.pipeline.counterfactual import CounterfactualConfig, counterfactual, one_step
 from tests.engine.dense import dense_logits, flat, gauss_newton
@@ -72,6 +72,26 @@ def test_the_minimum_is_found_where_a_copy_moves_the_model_out_of_the_quadratic_
     assert found.residual <= 1e-3
     expected = log_p_at_the_minimum(model, corpus, 1 / training_sequences) - before
     assert found.measured[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_weighted_sample_stands_for_the_corpus_it_was_drawn_from() -> None:
+    model, corpus = model_and_corpus()
+    factors, config = fit_factors(model, corpus), CounterfactualConfig(iterations=200, tolerance=1e-2, damping=DAMPING)
+    # Of ten sequences two are in the corpus three times: the same average, from fewer sequences.
+    whole = [*corpus, *corpus[:2], *corpus[:2]]
+    weights = [3 / 14, 3 / 14, *[1 / 14] * 8]
+    expected = counterfactual(model, factors, [QUERY], corpus[2], whole, 40, config)
+    found = counterfactual(model, factors, [QUERY], corpus[2], corpus, 40, config, weights=weights)
+    plain = counterfactual(model, factors, [QUERY], corpus[2], corpus, 40, config)
+    assert found.measured[0] == pytest.approx(expected.measured[0], rel=1e-2)
+    assert abs(plain.measured[0] / expected.measured[0] - 1) > 5e-2
+
+
+@pytest.mark.parametrize("weights", [[0.1] * 9, [0.2] * 10])
+def test_weights_that_are_no_average_are_refused(weights: list[float]) -> None:
+    model, corpus = model_and_corpus()
+    with pytest.raises(CorpusError, match="adding up to 1"):
+        counterfactual(model, fit_factors(model, corpus), [QUERY], corpus[0], corpus, 40, weights=weights)
 
 
 def test_the_prediction_is_the_influence_over_n() -> None:
