@@ -1,27 +1,40 @@
 """Two to four runs side by side: which sequences they share, and how far their rankings agree."""
 
-from collections.abc import Sequence as Many
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Influence, Query, Run
-from app.services import joining, results, units, views
+from app.models import Corpus, Influence, Query, Run
+from app.services import joining, layers, results, units, views
+from app.services.agreement import RESAMPLES, Key, Scores, agreement
 from app.services.errors import InvalidInput
+from app.services.run_settings import RunSettings
 from app.services.shapes import Agreement, ComparedRun, ComparedSequence, Comparison, Scope, Sign
 
-DEPTHS = (10, 50, 500)
 JoinedBy = Literal["sequence", "document"]
-# Influence by a sequence's place or a document's name, the heaviest first.
-Scores = dict[int | str, float]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The kept lists of some runs, joined: a row for each sequence that any keeps, the best ranked first."""
+
+    sign: Sign
+    joined_by: JoinedBy
+    runs: list[Run]
+    kept: list[list[Influence]]
+    rows: list[joining.Row]
 
 
 def compare(session: Session, run_ids: list[str], sign: Sign = "positive", limit: int = 50) -> Comparison:
-    """Compare done runs over the same corpus or the same candidates, by the first `limit` sequences of each.
+    """Compare done runs, by the first `limit` sequences of each. Raises: as `join`."""
+    return told(session, join(session, run_ids, sign), limit)
+
+
+def join(session: Session, run_ids: list[str], sign: Sign) -> Lists:
+    """The kept lists of done runs over the same corpus or the same candidates.
 
     Runs that scored the same sequences are joined by them. Where models tokenise differently, the same document is cut
     into other sequences: then those are joined whose stretches of a document overlap, and agreement is of documents.
@@ -36,12 +49,28 @@ def compare(session: Session, run_ids: list[str], sign: Sign = "positive", limit
     joined_by = _joined_by(session, runs)
     kept = [_kept(session, run, sign) for run in runs]
     rows = joining.by_sequence(kept) if joined_by == "sequence" else joining.by_document(kept)
+    return Lists(sign, joined_by, runs, kept, sorted(rows, key=_place))
+
+
+def query_of(session: Session, run_id: str) -> str:
+    """The query of a run that can be compared. Raises: NotFound, and Conflict while it is not done."""
+    return results.done_run(session, run_id).query_id
+
+
+def _place(row: joining.Row) -> tuple[int, int]:
+    """The best rank first."""
+    found = [one for one in row if one is not None]
+    return min(one.rank for one in found), found[0].sequence_id
+
+
+def told(session: Session, lists: Lists, limit: int = 50) -> Comparison:
+    """The comparison of joined lists, by the first `limit` sequences of each."""
     return Comparison(
-        sign=sign,
-        joined_by=joined_by,
-        runs=[_compared_run(session, run, sign, limit) for run in runs],
-        sequences=_sequences(rows, kept, runs, limit),
-        agreements=_agreements(runs, kept, joined_by),
+        sign=lists.sign,
+        joined_by=lists.joined_by,
+        runs=[_compared_run(session, run, lists.sign, limit) for run in lists.runs],
+        sequences=_sequences(lists, limit),
+        agreements=_agreements(session, lists.runs, lists.kept, lists.joined_by),
     )
 
 
@@ -49,7 +78,7 @@ def _joined_by(session: Session, runs: list[Run]) -> JoinedBy:
     """How the runs can be joined. Raises: InvalidInput where they scored different things."""
     queries = [session.get_one(Query, run.query_id) for run in runs]
     if len({(query.corpus, query.candidates) for query in queries}) > 1:
-        scored = [f"{run.id} ({run.model}: {_scored(query)})" for run, query in zip(runs, queries, strict=True)]
+        scored = [f"{run.id} ({run.model}: {_named(query)})" for run, query in zip(runs, queries, strict=True)]
         raise InvalidInput(
             "These runs scored different corpora or candidates: " + ", ".join(scored),
             "Choose runs over one corpus, or over the same candidates.",
@@ -59,7 +88,7 @@ def _joined_by(session: Session, runs: list[Run]) -> JoinedBy:
     return "sequence" if same else "document"
 
 
-def _scored(query: Query) -> str:
+def _named(query: Query) -> str:
     return f"corpus {query.corpus}" if query.candidates is None else f"candidates {query.candidates}"
 
 
@@ -81,19 +110,17 @@ def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> Compare
         training_sequences=run.training_sequences,
         unit=units.unit(run.training_sequences).key,
         layers=run.layers,
+        settings=RunSettings.model_validate(run.settings).choices,
         layer_profile=[] if profile is None else getattr(profile, sign),
+        thirds=getattr(layers.layers(session, run.id), sign).thirds,
         rows=results.rows(session, run, sign, 0, limit),
     )
 
 
-def _sequences(
-    rows: list[joining.Row], kept: list[list[Influence]], runs: list[Run], limit: int
-) -> list[ComparedSequence]:
-    """The rows with any of the first `limit` of each run, best rank first."""
-    heaviest = [column[0].influence if column else None for column in kept]
-    shown = [row for row in rows if any(one is not None and one.rank <= limit for one in row)]
-    joined = [_sequence(row, runs, heaviest) for row in shown]
-    return sorted(joined, key=lambda one: (min(rank for rank in one.ranks if rank is not None), one.sequence_id))
+def _sequences(lists: Lists, limit: int) -> list[ComparedSequence]:
+    """The rows with any of the first `limit` of each run."""
+    heaviest = [column[0].influence if column else None for column in lists.kept]
+    return [_sequence(row, lists.runs, heaviest) for row in lists.rows if _place(row)[0] <= limit]
 
 
 def _sequence(found: joining.Row, runs: list[Run], heaviest: list[float | None]) -> ComparedSequence:
@@ -117,52 +144,39 @@ def _sequence(found: joining.Row, runs: list[Run], heaviest: list[float | None])
     )
 
 
-def _agreements(runs: list[Run], kept: list[list[Influence]], joined_by: JoinedBy) -> list[Agreement]:
-    scores = [_scores(column, joined_by) for column in kept]
-    return [_agreement((runs[a].id, runs[b].id), scores[a], scores[b]) for a, b in combinations(range(len(runs)), 2)]
+def _agreements(session: Session, runs: list[Run], kept: list[list[Influence]], joined_by: JoinedBy) -> list[Agreement]:
+    scores, scored = [_scores(column, joined_by) for column in kept], [_scored(session, run, joined_by) for run in runs]
+    return [
+        _agreement((runs[a].id, runs[b].id), scores[a], scores[b], scored[a] if scored[a] == scored[b] else None)
+        for a, b in combinations(range(len(runs)), 2)
+    ]
 
 
 def _scores(column: list[Influence], joined_by: JoinedBy) -> Scores:
     """By sequence; or by document, which stands where its heaviest sequence stands."""
-    found: Scores = {}
+    found: dict[Key, float] = {}
     for one in column:
         found.setdefault(one.sequence_id if joined_by == "sequence" else one.document, one.influence)
-    return found
+    return tuple(found.items())
 
 
-def _agreement(names: tuple[str, str], first: Scores, second: Scores) -> Agreement:
-    shared = [key for key in first if key in second]
+def _scored(session: Session, run: Run, joined_by: JoinedBy) -> int | None:
+    """How many sequences, or documents, a run's lists were chosen from; None where a scope chose some for itself."""
+    query = session.get_one(Query, run.query_id)
+    if query.scope not in ("everything", "candidates"):
+        return None
+    return run.sequences_scanned if joined_by == "sequence" else session.get_one(Corpus, query.corpus).documents
+
+
+def _agreement(names: tuple[str, str], first: Scores, second: Scores, scored: int | None) -> Agreement:
+    found = agreement(first, second, scored)
     return Agreement(
         runs=names,
-        jaccard={str(k): jaccard(list(first), list(second), k) for k in DEPTHS if k <= _depth(first, second)},
-        spearman=spearman([first[i] for i in shared], [second[i] for i in shared]),
-        shared=len(shared),
+        overlaps=list(found.overlaps),
+        spearman=found.spearman,
+        kendall=found.kendall,
+        shared=found.shared,
+        only=(len(first) - found.shared, len(second) - found.shared),
+        scored=scored,
+        resamples=RESAMPLES,
     )
-
-
-def _depth(first: Scores, second: Scores) -> int:
-    # An overlap at 500 of lists that hold 50 would only repeat the one at 50.
-    return max(DEPTHS[0], min(len(first), len(second)))
-
-
-def jaccard(first: Many[int | str], second: Many[int | str], k: int) -> float:
-    """The share of those in both lists' first k among those in either; 1 for two empty lists."""
-    a, b = set(first[:k]), set(second[:k])
-    return len(a & b) / len(a | b) if a | b else 1.0
-
-
-def spearman(first: list[float], second: list[float]) -> float | None:
-    """Spearman's rank correlation with average ranks for ties; None below three values or without spread."""
-    if len(first) < 3:
-        return None
-    a, b = ranks(np.asarray(first)), ranks(np.asarray(second))
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return None
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 1, equal values sharing the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2.0)[place], dtype=np.float64)

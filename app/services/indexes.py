@@ -27,6 +27,15 @@ _FIELDS = (
     "fingerprint",
 )
 
+# Fewer lose too much of the top ten on the largest demo model (docs/decisions/0010).
+CANDIDATES_A_KEPT = 4
+LEAST_CANDIDATES = 50
+
+
+def candidates_for(keep: int) -> int:
+    """How many sequences of each sign are looked up and scored exactly, so that `keep` of them can be shown."""
+    return max(CANDIDATES_A_KEPT * keep, LEAST_CANDIDATES)
+
 
 def wish(session: Session, jobs: Jobs, model: str, corpus: str, *, again: bool = False) -> bool:
     """Let a worker make the index of a model over a corpus; False when it is there or on its way.

@@ -40,22 +40,22 @@ def _kept_by(one: ComparedSequence) -> int:
     return sum(rank is not None for rank in one.ranks)
 
 
-def same_text(session: Session, found: Comparison, key: int | None) -> SameText | None:
-    """A joined sequence under each run that keeps it."""
+def same_text(session: Session, found: Comparison, names: Sequence[str], key: int | None) -> SameText | None:
+    """A joined sequence under each run that keeps it; the runs are called by `names`."""
     if key is None:
         return None
     joined = found.sequences[key]
-    pairs = zip(found.runs, joined.sequence_ids, strict=True)
-    return SameText(key, joined.document, tuple(_column(session, run, place) for run, place in pairs))
+    columns = zip(found.runs, names, joined.sequence_ids, strict=True)
+    return SameText(key, joined.document, tuple(_column(session, *each) for each in columns))
 
 
-def _column(session: Session, run: ComparedRun, sequence_id: int | None) -> SameColumn:
+def _column(session: Session, run: ComparedRun, name: str, sequence_id: int | None) -> SameColumn:
     if sequence_id is None:
-        return SameColumn(run, None, None, None, (), units.unit(run.training_sequences))
+        return SameColumn(run, name, None, None, None, (), units.unit(run.training_sequences))
     detail = results.influence(session, run.run, sequence_id)
     unit = units.unit(run.training_sequences)
     url = sequence_url(run.query, sequence_id, run.run)
-    return SameColumn(run, detail.rank, unit.of(detail.influence), url, _pieces(detail), unit)
+    return SameColumn(run, name, detail.rank, unit.of(detail.influence), url, _pieces(detail), unit)
 
 
 def _pieces(detail: InfluenceDetail) -> tuple[PlacedPiece, ...]:

@@ -7,15 +7,42 @@ from pydantic import Field
 from app.services.shapes.answers import InfluenceRow
 from app.services.shapes.asking import Asked
 from app.services.shapes.base import Scope, Shape, Sign, UnitKey
+from app.services.shapes.choices import RunChoices
+from app.services.shapes.spread import Third
+
+
+class Overlap(Shape):
+    """What the first k of two lists share. `low` and `high` bound the middle 95 % of resamples of the corpus."""
+
+    first: int = Field(description="k")
+    shared: int = Field(description="how many are in both")
+    jaccard: float = Field(description="those in both, over those in either")
+    low: float
+    high: float
+    chance: float | None = Field(
+        description="to expect of two random lists of this length from as many scored sequences; null where not known"
+    )
+
+
+class Correlation(Shape):
+    """A correlation of ranks over the sequences that both lists keep, with the middle 95 % of its resamples."""
+
+    value: float
+    low: float | None = Field(description="null below eight shared sequences")
+    high: float | None
 
 
 class Agreement(Shape):
-    """How far two runs' lists agree: Jaccard overlaps of the first k, Spearman over shared sequences."""
+    """How far two runs' lists agree (`services.agreement`); of documents where the comparison joins by them."""
 
     runs: tuple[str, str]
-    jaccard: dict[str, float]
-    spearman: float | None
-    shared: int
+    overlaps: list[Overlap] = Field(description="at 10, 50 and 500, as deep as both lists reach")
+    spearman: Correlation | None = Field(description="null below three shared sequences")
+    kendall: Correlation | None = Field(description="tau-b")
+    shared: int = Field(description="how many both keep: what the correlations are over")
+    only: tuple[int, int] = Field(description="how many only the first keeps, and only the second")
+    scored: int | None = Field(description="how many both were chosen from; null where they differ")
+    resamples: int
 
 
 class ComparedSequence(Shape):
@@ -44,10 +71,12 @@ class ComparedRun(Asked):
     scope: Scope
     log_p: float | None
     log_p_against: float | None = None
+    settings: RunChoices
     training_sequences: int | None = Field(description="N; null where it is not known")
     unit: UnitKey = Field(description="of the layer profile: raw where N is not known")
     layers: list[str]
     layer_profile: list[float]
+    thirds: list[Third] = Field(description="of all kept sequences of the sign; empty below three layers")
     rows: list[InfluenceRow]
 
 

@@ -1,51 +1,76 @@
-"""`/compare?runs=a,b`: two to four lists side by side; without runs, a chooser."""
+"""`/compare?runs=a,b`: two to four lists side by side; with fewer runs, a chooser."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse
 
-from app.services import comparison, queries, units
-from app.services.shapes import Asked, ComparedRun, Comparison, Sign
-from app.web import charts, words
+from app.services import comparison, queries, results, units
+from app.services.errors import InvalidInput
+from app.services.shapes import ComparedRun, Comparison, Sign
+from app.web import charts, compared, taking
 from app.web.api.runs import run_ids
-from app.web.context import Column, ComparePage, JoinedRow, Pair, Tab
+from app.web.compared import Frame
+from app.web.context import Carried, Column, ComparePage, JoinedRow, Pair, Tab, TakeView
 from app.web.deps import DbSession
 from app.web.exports import comparison_csv
+from app.web.filled import asked_again
+from app.web.pairs import Pairing
 from app.web.rendering import render
 from app.web.same_text import address_of, key_of, same_text
-from app.web.views import address, list_rows, profile_view, query_path, sequence_url
+from app.web.views import Look, address, list_rows, profile_view, query_path, sequence_url
 
 router = APIRouter(prefix="/compare")
 CARD_STEP = 112
 GUTTER = 56
 LIMIT = 50
 Show = Literal["10", "50"]
+By = Literal["rank", "influence"]
 RunsText = Annotated[str, Query(description="run ids, separated by commas")]
+PairText = Annotated[str, Query(pattern=r"^[0-3]-[0-3]$", description="which two columns are held against each other")]
 
 
-def _columns(found: Comparison, show: int) -> tuple[Column, ...]:
+def _columns(session: Session, found: Comparison, show: int, frame: Frame) -> tuple[Column, ...]:
     keys = [_keys(found, index) for index in range(len(found.runs))]
     shown = [[keys[index][row.sequence_id] for row in run.rows[:show]] for index, run in enumerate(found.runs)]
+    names = compared.names(found.runs)
+    palette = frame.state["palette"]
+    look = Look(palette=None if palette is None else str(palette))
     columns = []
     for index, run in enumerate(found.runs):
         last, unit = index + 1 == len(found.runs), units.unit(run.training_sequences)
+        profile = profile_view(run.layer_profile, run.layers)
         columns.append(
             Column(
                 run=run,
+                name=names[index],
                 unit=unit,
-                url=address(query_path(run.query), model=run.model, sign=found.sign),
-                rows=list_rows(run.rows[:show], run.layers, run.query, run.run, unit),
-                profile=profile_view(run.layer_profile, run.layers),
+                url=address(query_path(run.query), model=run.model, run=run.run, sign=found.sign),
+                again=_again(session, run),
+                rows=list_rows(run.rows[:show], run.layers, run.query, run.run, unit, look),
+                profile=profile,
+                depth=charts.depth(run.layer_profile, profile.layers),
+                sides=compared.instead(session, found.runs, run),
+                without=frame.without(run.run),
                 links=() if last else charts.links(shown[index], shown[index + 1], CARD_STEP, GUTTER),
                 height=CARD_STEP * max((len(ids) for ids in shown), default=0),
-                elsewhere={row.sequence_id: _elsewhere(found, run, keys[index][row.sequence_id]) for row in run.rows},
+                elsewhere={
+                    row.sequence_id: _elsewhere(found, names, index, keys[index][row.sequence_id]) for row in run.rows
+                },
                 keys=keys[index],
             )
         )
     return tuple(columns)
+
+
+def _again(session: Session, run: ComparedRun) -> str:
+    """The form that asks a run's question of its model once more, its damping to be changed."""
+    query = queries.get(session, run.query)
+    mine = [one for one in query.runs if one.id == run.run]
+    return f"{asked_again(query.model_copy(update={'runs': mine}), mine[0])}#damping"
 
 
 def _keys(found: Comparison, index: int) -> dict[int, int]:
@@ -54,12 +79,12 @@ def _keys(found: Comparison, index: int) -> dict[int, int]:
     return {sequence_id: key for key, sequence_id in enumerate(ids) if sequence_id is not None}
 
 
-def _elsewhere(found: Comparison, run: ComparedRun, key: int) -> str:
+def _elsewhere(found: Comparison, names: tuple[str, ...], index: int, key: int) -> str:
     """Where the other runs' lists have the sequence, in words: the curves for those who do not see them."""
     told = []
-    for other, rank in zip(found.runs, found.sequences[key].ranks, strict=True):
-        if other.run != run.run:
-            told.append(f"{other.model}: {rank if rank is not None else 'not kept'}")
+    for place, (name, rank) in enumerate(zip(names, found.sequences[key].ranks, strict=True)):
+        if place != index:
+            told.append(f"{name}: {rank if rank is not None else 'not kept'}")
     return " · ".join(told)
 
 
@@ -77,41 +102,75 @@ def _joined(found: Comparison, url: Callable[[str], str]) -> tuple[JoinedRow, ..
     return tuple(rows)
 
 
-def _page(session: Session, found: Comparison, runs: str, show: int, at: str | None) -> ComparePage:
-    scopes = {run.scope for run in found.runs}
-    names = {run.run: run.model if len(scopes) == 1 else f"{run.model}, {words.scope(run.scope)}" for run in found.runs}
+def _pair(text: str, columns: int) -> tuple[int, int]:
+    """The two columns that an address names, the left one first. Raises: InvalidInput."""
+    first, second = sorted(int(place) for place in text.split("-"))
+    if first == second or second >= columns:
+        raise InvalidInput(
+            f"There is no pair {text!r} in a comparison of {columns} columns.",
+            "Name two different columns, counted from 0, such as 0-1.",
+            "pair",
+        )
+    return first, second
 
-    def state_of(sign: str, rows: int) -> dict[str, str | int | None]:
-        return {"sign": sign if sign != "positive" else None, "show": rows if rows != 10 else None}
 
-    def tab(name: str, *, current: bool, sign: str = found.sign, rows: int = show) -> Tab:
-        return Tab(name, address("/compare", runs=runs, **state_of(sign, rows)), current)
+def _carried(frame: Frame) -> tuple[Carried, ...]:
+    """What the form that changes a side takes along: not what names a column or a sequence."""
+    kept = {name: value for name, value in frame.state.items() if value is not None and name not in ("at", "pair")}
+    return tuple(Carried(name, str(value)) for name, value in kept.items())
 
-    state, here = {"runs": runs, "sign": found.sign}, state_of(found.sign, show)
+
+def _page(session: Session, frame: Frame, sign: Sign, show: int, pair: str, by: By) -> ComparePage:
+    lists = comparison.join(session, list(frame.runs), sign)
+    found = comparison.told(session, lists, LIMIT)
+    names, at = compared.names(found.runs), frame.state["at"]
+    left, right = _pair(pair, len(names))
+
+    def tab(name: str, *, current: bool, anchor: str = "", **changed: str | None) -> Tab:
+        return Tab(name, frame.url(**changed) + anchor, current)
+
+    pairings = [(a, b) for a in range(len(names)) for b in range(a + 1, len(names))]
+    held = Pairing(lists, names, (left, right), by).held(
+        axes=(
+            tab("influence", current=by == "influence", by=None, anchor="#held"),
+            tab("rank", current=by == "rank", by="rank", anchor="#held"),
+        ),
+        pairs=tuple(
+            tab(f"{names[a]} and {names[b]}", current=(a, b) == (left, right), pair=f"{a}-{b}", anchor="#held")
+            for a, b in pairings
+        ),
+    )
+    data: dict[str, str | int | None] = {"runs": ",".join(frame.runs), "sign": sign}
     return ComparePage(
         chooser=(),
         comparison=found,
         tabs=(
-            tab("Positive", current=found.sign == "positive", sign="positive"),
-            tab("Negative", current=found.sign == "negative", sign="negative"),
+            tab("Positive", current=sign == "positive", sign=None, at=None),
+            tab("Negative", current=sign == "negative", sign="negative", at=None),
         ),
-        columns=_columns(found, show),
-        same_scope=len(scopes) == 1,
+        columns=_columns(session, found, show, frame),
+        adds=compared.beside(session, found.runs),
+        carried=_carried(frame),
+        same_scope=len({run.scope for run in found.runs}) == 1,
         raw=tuple(dict.fromkeys(run.model for run in found.runs if run.unit == "raw")),
-        joined=_joined(found, lambda at: f"{address('/compare', runs=runs, **here, at=at)}#same"),
-        same=same_text(session, found, key_of(found, at)),
-        pairs=tuple(Pair(names[a.runs[0]], names[a.runs[1]], a) for a in found.agreements),
-        same_question=len({run.model_dump_json(include=set(Asked.model_fields)) for run in found.runs}) == 1,
+        joined=_joined(found, lambda at: f"{frame.url(at=at)}#same"),
+        same=same_text(session, found, names, key_of(found, None if at is None else str(at))),
+        pairs=tuple(Pair(names[a], names[b], one) for (a, b), one in zip(pairings, found.agreements, strict=True)),
+        held=held,
+        same_question=compared.same_question(found.runs),
         show=show,
-        shows=tuple(tab(f"{rows}", current=rows == show, rows=rows) for rows in (10, 50)),
-        csv=address("/compare.csv", **state),
-        json=address("/api/v1/compare", **state, limit=LIMIT),
+        shows=tuple(tab(rows, current=rows == str(show), show=rows if rows != "10" else None) for rows in ("10", "50")),
+        csv=address("/compare.csv", **data),
+        json=address("/api/v1/compare", **data, limit=LIMIT),
     )
 
 
-def _chooser(session: Session) -> ComparePage:
-    found = [queries.get(session, item.id) for item in queries.recent(session, limit=100)]
-    return ComparePage(chooser=tuple(query for query in found if any(run.state == "done" for run in query.runs)))
+def _chooser(session: Session, chosen: str = "") -> ComparePage:
+    """The newest queries with done runs, the one of the run that is chosen already before them."""
+    listed = [item.id for item in queries.recent(session, limit=100)]
+    first = [comparison.query_of(session, chosen)] if chosen else []
+    found = [queries.get(session, query_id) for query_id in dict.fromkeys([*first, *listed])]
+    return ComparePage(tuple(query for query in found if any(run.state == "done" for run in query.runs)), chosen)
 
 
 @router.get("")
@@ -122,14 +181,36 @@ def show_comparison(
     sign: Sign = "positive",
     show: Show = "10",
     at: str | None = None,
+    pair: PairText = "0-1",
+    by: By = "influence",
+    palette: Literal["standard", "paper"] | None = None,
 ) -> Response:
-    """Columns of runs; the chooser's form names each run by itself and is led to the address with commas."""
-    if not runs:
-        return render(request, "compare.html", _chooser(session))
-    if len(runs) > 1:
-        return RedirectResponse(address("/compare", runs=",".join(runs)), status_code=303)
-    found = comparison.compare(session, run_ids(runs[0]), sign, LIMIT)
-    return render(request, "compare.html", _page(session, found, runs[0], int(show), at))
+    """Columns of runs; forms name each run by itself and are led to the address with commas."""
+    named = tuple(dict.fromkeys(run for text in runs or () for run in text.replace(" ", "").split(",") if run))
+    state: dict[str, str | int | None] = {
+        "sign": sign if sign != "positive" else None,
+        "show": show if show != "10" else None,
+        "at": at,
+        "pair": pair if pair != "0-1" else None,
+        "by": by if by != "influence" else None,
+        "palette": palette,
+    }
+    frame = Frame(named, state)
+    if len(named) < 2:
+        return render(request, "compare.html", _chooser(session, *named))
+    if runs and len(runs) > 1:
+        return RedirectResponse(frame.url(), status_code=303)
+    page = _page(session, frame, sign, int(show), pair, by)
+    return render(request, "compare.html", replace(page, take=_take(session, request, page)))
+
+
+def _take(session: Session, request: Request, page: ComparePage) -> TakeView | None:
+    """What a comparison offers to take away."""
+    if page.comparison is None:
+        return None
+    shown = page.comparison.runs
+    runs = [(queries.get(session, one.query), results.run(session, one.run)) for one in shown]
+    return taking.of_comparison(str(request.base_url).rstrip("/"), runs, page.comparison.sign, page.csv, page.json)
 
 
 @router.get(".json")

@@ -1,0 +1,100 @@
+"""A comparison as its page shows it: what its columns are called, and what could stand in their places."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.services import sides
+from app.services.shapes import Asked, ComparedRun
+from app.services.sides import Side
+from app.web import words
+from app.web.context import SideGroup, SideOption
+from app.web.views import address
+
+LONGEST = 60
+MOST_COLUMNS = 4
+
+
+def question_of(run: Asked) -> str:
+    """What is asked, on a line."""
+    text = " ".join(f"{run.prompt}{words.between(run)}{run.completion}".split())
+    against = "" if run.against is None else f" rather than {run.against}"
+    return text + against
+
+
+def same_question(runs: Sequence[Asked]) -> bool:
+    """Whether all runs measure the same."""
+    return len({run.model_dump_json(include=set(Asked.model_fields)) for run in runs}) == 1
+
+
+def names(runs: Sequence[ComparedRun]) -> tuple[str, ...]:
+    """What tells the columns apart: model, settings and scope where they differ; letters where questions do."""
+    settings, scopes = {run.settings for run in runs}, {run.scope for run in runs}
+    lettered = not same_question(runs)
+    found = []
+    for place, run in enumerate(runs):
+        parts = [run.model]
+        parts += [run.settings.label or "usual settings"] if len(settings) > 1 else []
+        parts += [words.scope(run.scope)] if len(scopes) > 1 else []
+        name = ", ".join(parts)
+        found.append(f"{letter(place)} · {name}" if lettered or _shared(runs, run) else name)
+    return tuple(found)
+
+
+def _shared(runs: Sequence[ComparedRun], run: ComparedRun) -> bool:
+    """Whether another run would have the same name."""
+    alike = [one for one in runs if (one.model, one.settings, one.scope) == (run.model, run.settings, run.scope)]
+    return len(alike) > 1
+
+
+def letter(place: int) -> str:
+    """A column's letter."""
+    return "ABCD"[place]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The runs of a comparison and the rest of its address."""
+
+    runs: tuple[str, ...]
+    state: dict[str, str | int | None]
+
+    def url(self, **changed: str | int | None) -> str:
+        """This comparison's address with some of it changed."""
+        return address("/compare", **{"runs": ",".join(self.runs), **self.state, **changed})
+
+    def without(self, run: str) -> str | None:
+        """The comparison without a run; None where only one would be left."""
+        left = [one for one in self.runs if one != run]
+        return self.url(runs=",".join(left), at=None, pair=None) if len(left) > 1 else None
+
+
+def instead(session: Session, runs: Sequence[ComparedRun], run: ComparedRun) -> tuple[SideGroup, ...]:
+    """What could stand in a run's column; what stands in another is left out."""
+    return _groups(session, run, {one.run for one in runs if one.run != run.run})
+
+
+def beside(session: Session, runs: Sequence[ComparedRun]) -> tuple[SideGroup, ...]:
+    """What could stand beside the runs; nothing where there are four."""
+    return _groups(session, runs[0], {one.run for one in runs}) if len(runs) < MOST_COLUMNS else ()
+
+
+def _groups(session: Session, run: ComparedRun, taken: set[str]) -> tuple[SideGroup, ...]:
+    found = sides.sides(session, run.run)
+    groups = (("This question", found.same_question, False), (f"Asked of {run.model}", found.same_model, True))
+    made = (SideGroup(name, _options(listed, run, taken, asks=asks)) for name, listed, asks in groups)
+    return tuple(group for group in made if group.options)
+
+
+def _options(listed: Sequence[Side], run: ComparedRun, taken: set[str], *, asks: bool) -> tuple[SideOption, ...]:
+    free = (one for one in listed if one.run not in taken)
+    return tuple(SideOption(one.run, _named(one, run, asks=asks), one.run == run.run) for one in free)
+
+
+def _named(one: Side, run: ComparedRun, *, asks: bool) -> str:
+    text = question_of(one.asked) if asks else one.model
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    text += f" · {one.settings.label}" if one.settings.label else ""
+    text += f" · {words.scope(one.scope)}" if one.scope not in ("everything", run.scope) else ""
+    return text + (f" · log p {words.plain(one.log_p)}" if one.log_p is not None and not asks else "")
