@@ -1,0 +1,114 @@
+"""The documents of a corpus as they lie on disk: one by its id, those beside it, and pages of them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.models import Corpus
+from app.services import arrow_tables, corpora
+from app.services.errors import Conflict, NotFound
+
+HEAD = 240
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """A document whole; `number` is its place in the corpus, from 0, `metadata` its other fields."""
+
+    number: int
+    id: str
+    kind: str | None
+    source: str
+    text: str
+    metadata: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class DocumentHead:
+    """A document as a list shows it: the first characters of its text, and how many there are."""
+
+    number: int
+    id: str
+    kind: str | None
+    source: str
+    beginning: str
+    characters: int
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Some documents of a corpus, out of `total`."""
+
+    rows: list[DocumentHead]
+    offset: int
+    limit: int
+    total: int
+
+
+class StoredDocuments:
+    """The documents of a corpus, memory-mapped: only what is asked for is read."""
+
+    def __init__(self, home: Path, corpus: Corpus) -> None:
+        """Raises: Conflict where the corpus has not been read yet, or its folder is not on this machine."""
+        parts = corpora.parts(corpus)
+        if not parts:
+            raise Conflict(
+                f"The corpus {corpus.name!r} has not been read yet.",
+                "It is read when a worker first needs it: start one with `influence worker`.",
+            )
+        self._corpus = corpus.name
+        self._table = arrow_tables.table(*(home / part["path"] for part in parts))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return int(self._table.num_rows)
+
+    def __getitem__(self, number: int) -> StoredDocument:
+        """The document at a place."""
+        row = self._table.slice(number, 1).to_pylist()[0]
+        told = row.get("metadata")
+        fields = {name: row.get(name) for name in ("id", "kind", "source", "text")}
+        return StoredDocument(number=number, metadata=None if told is None else json.loads(told), **fields)
+
+    def number(self, document: str) -> int:
+        """The place of a document. Raises: NotFound."""
+        import pyarrow.compute as compute  # type: ignore[import-untyped]
+
+        found = int(compute.index(self._table["id"], document).as_py())
+        if found < 0:
+            raise NotFound(
+                f"The corpus {self._corpus!r} holds no document {document!r}.",
+                f"Look for it at /corpora/{self._corpus}.",
+            )
+        return found
+
+    def id(self, number: int) -> str | None:
+        """The id of the document at a place; None before the first and after the last."""
+        return str(self._table["id"][number].as_py()) if 0 <= number < len(self) else None
+
+    def page(self, offset: int = 0, limit: int = 50, find: str = "") -> Heads:
+        """Documents in the corpus's order; with `find` those whose id holds it, in upper case or lower."""
+        import pyarrow.compute as compute
+
+        if not find:
+            chosen, total = range(offset, min(offset + limit, len(self))), len(self)
+        else:
+            matches = compute.match_substring(self._table["id"], find, ignore_case=True)
+            every = compute.indices_nonzero(matches)
+            chosen, total = every.slice(offset, limit).to_pylist(), len(every)
+        return Heads([self._head(number) for number in chosen], offset, limit, total)
+
+    def _head(self, number: int) -> DocumentHead:
+        one = self[number]
+        return DocumentHead(number, one.id, one.kind, one.source, one.text[:HEAD], len(one.text))
+
+
+def of_corpus(session: Session, home: Path, name: str) -> StoredDocuments:
+    """The documents of a corpus. Raises: NotFound, Conflict where they cannot be read here."""
+    row = session.get(Corpus, name)
+    if row is None:
+        raise NotFound(f"There is no corpus named {name!r}.", "/corpora shows those there are.")
+    return StoredDocuments(home, row)
