@@ -1,6 +1,6 @@
 """The engine, kronfluence 1.0.1 and the floor in one process: `python -m benchmarks [--only fit scan ...]`.
 
-A group of rows is measured at a time and merged into benchmarks/results.json, from which RESULTS.md is written.
+A group of rows is measured at a time and merged into docs/studies/engine.json, from which RESULTS.md is written.
 On a GPU: `python -m benchmarks --device cuda`. All groups take about an hour on two processor cores.
 """
 

@@ -10,16 +10,16 @@ from benchmarks.rows import Row
 from benchmarks.subject import Settings
 
 HERE = Path(__file__).parent
-JSON = HERE / "results.json"
+JSON = HERE.parent / "docs" / "studies" / "engine.json"
 MARKDOWN = HERE / "RESULTS.md"
 
 INTRODUCTION = """# The engine beside its floor and kronfluence
 
-Written by `make bench` (`python -m benchmarks`) from `results.json`. A group of rows is measured in one process, all
-sides in turn, after one round to warm up; figures are medians. `python -m benchmarks --only fit scan` measures some
-groups and leaves the others as they are. On a GPU: `python -m benchmarks --device cuda` (`--sequences 1024
---batch-sequences 64` fill a large card); it is named below, and FLOP/s are compared with the card's peak as its maker
-states it.
+Written by `make bench` (`python -m benchmarks`) from `docs/studies/engine.json`. A group of rows is measured in one
+process, all sides in turn, after one round to warm up; figures are medians. `python -m benchmarks --only fit scan`
+measures some groups and leaves the others as they are. On a GPU: `python -m benchmarks --device cuda` (`--sequences
+1024 --batch-sequences 64` fill a large card); it is named below, and FLOP/s are compared with the card's peak as its
+maker states it.
 
 *Floor*: forward plus backward to activations only, weights frozen, in plain PyTorch, on the same batches.
 *kronfluence*: 1.0.1, same model, batches and kind of labels, EK-FAC, low-rank queries and token scores where the row

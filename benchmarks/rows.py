@@ -71,7 +71,7 @@ class Row:
         return GOALS.get(self.key)
 
     def as_json(self) -> dict[str, Any]:
-        """What results.json holds of it."""
+        """What docs/studies/engine.json holds of it."""
         goal = self.goal
         row = {key: value for key, value in asdict(self).items() if value is not None and value != ""}
         if goal is not None:

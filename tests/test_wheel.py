@@ -18,7 +18,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ).stdout.splitlines()
     for name in tracked:
         source, copy = ROOT / name, folder / "source" / name
-        if source.is_file() and not name.startswith(("tests/", "docs/")):
+        shown = name in ("docs/terms.md", "docs/api.md", "docs/api-examples.json") or name.startswith("docs/studies/")
+        if source.is_file() and (shown or not name.startswith(("tests/", "docs/"))):
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(source.read_bytes())
     subprocess.run(
@@ -35,6 +36,10 @@ def test_the_wheel_holds_what_the_product_reads(wheel: Path) -> None:
         for file in (ROOT / folder).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts:
                 assert f"app/_bundled/{file.relative_to(ROOT)}" in names
+    for name in ("terms.md", "api.md", "api-examples.json"):
+        assert f"app/_bundled/docs/{name}" in names
+    for file in (ROOT / "docs" / "studies").rglob("*.json"):
+        assert f"app/_bundled/{file.relative_to(ROOT)}" in names
     for file in (ROOT / "app" / "demo" / "data").rglob("*"):
         if file.is_file():
             assert str(file.relative_to(ROOT)) in names
