@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.services.shapes import CandidatePage, Comparison, InfluencePage
+from app.services.shapes import BatchTop, BatchView, CandidatePage, Comparison, InfluenceDetail, InfluencePage
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -23,7 +23,8 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
 def influences_csv(page: InfluencePage) -> Response:
     """A run's list of one sign, one sequence a row, one column a layer."""
     header = ["rank", "sequence_id", "document", "kind", "influence", "nats_per_copy", "relative"]
-    header += ["flags", "duplicate_of", "overlap", "scope", "text"]
+    header += ["flags", "duplicate_of", "repeated_by", "overlap", "concentration", "label", "note"]
+    header += ["scope", "text"]
     rows = [
         [
             row.rank,
@@ -35,7 +36,11 @@ def influences_csv(page: InfluencePage) -> Response:
             repr(row.relative),
             "; ".join(row.flags),
             "" if row.duplicate_of is None else row.duplicate_of,
+            "; ".join(str(one.rank) for one in row.repeats),
             "" if row.overlap is None else repr(row.overlap),
+            repr(row.concentration),
+            "" if row.annotation is None else row.annotation.label,
+            "" if row.annotation is None else row.annotation.note,
             page.scope,
             row.text,
             *(repr(value) for value in row.layer_influences),
@@ -81,6 +86,10 @@ def influences_parquet(page: InfluencePage) -> Response:
 def _row_schema(arrow: Any) -> Any:
     """The columns of `InfluenceRow`, so that an empty list has them too."""
     text, whole, real = arrow.string(), arrow.int64(), arrow.float64()
+    repeat = arrow.struct(
+        [("rank", whole), ("sequence_id", whole), ("document", text), ("influence", real), ("nats_per_copy", real)]
+    )
+    said = arrow.struct([("label", text), ("note", text), ("updated_at", arrow.timestamp("us", tz="UTC"))])
     kinds = {
         "rank": whole,
         "sequence_id": whole,
@@ -97,8 +106,24 @@ def _row_schema(arrow: Any) -> Any:
         "flags": arrow.list_(text),
         "duplicate_of": whole,
         "overlap": real,
+        "concentration": real,
+        "repeats": arrow.list_(repeat),
+        "annotation": said,
     }
     return arrow.schema(list(kinds.items()))
+
+
+def sequence_csv(detail: InfluenceDetail) -> Response:
+    """A sequence's grid: one token a row with the next one, its influence, and one column a layer."""
+    header = ["position", "token_id", "token", "next_token", "influence", *detail.layers]
+    following = [*detail.tokens[1:], ""]
+    rows = [
+        [place, detail.token_ids[place], token, following[place], *(repr(value) for value in (total, *cells))]
+        for place, (token, total, *cells) in enumerate(
+            zip(detail.tokens, detail.token_influences, *detail.matrix, strict=True)
+        )
+    ]
+    return csv_response(f"{detail.run}-sequence-{detail.sequence_id}", header, rows)
 
 
 def comparison_csv(comparison: Comparison) -> Response:
@@ -113,3 +138,35 @@ def comparison_csv(comparison: Comparison) -> Response:
             places += ["" if value is None else repr(value) for value in found]
         rows.append([sequence.sequence_id, sequence.document, sequence.kind or "", *places, sequence.text])
     return csv_response("comparison", ["sequence_id", "document", "kind", *names, "text"], rows)
+
+
+def batch_csv(batch: BatchView, top: int) -> Response:
+    """A batch, one row a query and model: log p, and its `top` heaviest positive sequences."""
+    header = ["line", "query", "title", "prompt", "completion", "run", "model", "damping", "rank", "state", "log_p"]
+    header += [
+        f"{name} {rank}" for rank in range(1, top + 1) for name in ("document", "influence", "nats_per_copy", "text")
+    ]
+    rows = [
+        [
+            query.line,
+            query.id,
+            query.title or "",
+            query.prompt,
+            query.completion,
+            run.id,
+            run.model,
+            repr(run.settings.damping),
+            "" if run.settings.rank is None else run.settings.rank,
+            run.state,
+            "" if run.log_p is None else repr(run.log_p),
+            *(cell for one in run.top for cell in _top_cells(one)),
+        ]
+        for query in batch.rows
+        for run in query.runs
+    ]
+    return csv_response(f"batch-{batch.id}", header, rows)
+
+
+def _top_cells(one: BatchTop) -> list[object]:
+    per_copy = "" if one.nats_per_copy is None else repr(one.nats_per_copy)
+    return [one.document, repr(one.influence), per_copy, one.text]
