@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from app.cli import asking, catalog, convergence, corpora, demo, logs, looking, plan, serving
+from app.cli import asking, batch, catalog, checking, convergence, corpora, demo, logs, looking, plan, serving
 from app.cli.ending import fail, leave
 from app.services.errors import ServiceError
 
@@ -18,6 +18,8 @@ cli = typer.Typer(
 )
 serving.add_to(cli)
 asking.add_to(cli)
+batch.add_to(cli)
+checking.add_to(cli)
 catalog.add_to(cli)
 corpora.add_to(cli)
 looking.add_to(cli)

@@ -1,15 +1,14 @@
 """`influence query`: ask from the command line, with or without a server."""
 
 import json
-import time
 from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.orm import Session, sessionmaker
 
 from app.cli.candidates import CandidatesChoice, InOrder, given
 from app.cli.candidates import lines as candidate_lines
+from app.cli.connected import Connected, Server, connected
 from app.cli.ending import leave
 from app.cli.measured import (
     Against,
@@ -17,21 +16,23 @@ from app.cli.measured import (
     Completions,
     Count,
     Counted,
+    Damping,
     MaxTokens,
     Measured,
+    Precision,
+    Rank,
     Seed,
     System,
     Temperature,
     Writer,
 )
-from app.cli.opened import Opened, opened
-from app.services import candidate_results, catalog, queries, results, units
-from app.services.shapes import InfluenceRow, QueryForm, QueryView, RunView, Scope
+from app.client import Client
+from app.client.queries import ENDED
+from app.services import units
+from app.services.shapes import QueryForm, QueryView, RunChoices, RunView, Scope, Sign
 
-EVERY_SECONDS = 0.3
-# No list is longer.
-PAGE = 2_000
 SHOWN = 10
+SIGNS: tuple[Sign, ...] = ("positive", "negative")
 
 Models = Annotated[list[str], typer.Option("--model", help="a model's name; may be given again")]
 Corpus = Annotated[str, typer.Option(help="the corpus to search")]
@@ -69,67 +70,83 @@ def query(
     keep: Keep = 50,
     scope: ScopeChoice = "everything",
     candidates: CandidatesChoice = None,
+    damping: Damping = 0.1,
+    rank: Rank = None,
+    precision: Precision = "float32",
     in_order: InOrder = False,
     as_json: AsJson = False,
+    server: Server = None,
 ) -> None:
     """Ask which training sequences made the models say it; runs here when no worker is alive."""
     writing = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
     measured = Measured(
         completion or [], completion_from, writing, chat, system, against, count or [], counted or []
     ).fields()
-    asked_of = {"models": model, "corpus": corpus, "keep": keep, "scope": scope}
+    computed = {"damping": damping, "rank": rank, "precision": precision}
+    asked_of = {"models": model, "corpus": corpus, "keep": keep, "scope": scope, "settings": computed}
     form = QueryForm.model_validate({"prompt": prompt, **measured, **asked_of})
     with ExitStack() as stack:
-        here = stack.enter_context(opened())
-        with here.sessions() as session:
-            form, label = _with_candidates(session, form, candidates)
-            submitted = queries.submit(session, here.jobs, form, label=label)
+        here = stack.enter_context(connected(server))
+        form = _with_candidates(here.client, form, candidates)
+        submitted = here.client.queries.submit(form)
         asked = [submitted.id, *(other.id for other in submitted.also)]
         try:
-            views = [_wait(here, stack, one, set(model)) for one in asked]
+            views = [_wait(here, stack, one, form) for one in asked]
         except KeyboardInterrupt:
             typer.echo(
                 f"The query {', '.join(asked)} goes on once a worker runs; `influence query` again shows it.", err=True
             )
             leave(130)
-        bodies = [answer(here.sessions, view) for view in views]
+        bodies = [answer(here.client, view) for view in views]
         whole = bodies if len(bodies) > 1 else bodies[0]
         lines = "\n\n".join(told(body, in_order=in_order) for body in bodies)
         typer.echo(json.dumps(whole, ensure_ascii=False, indent=1) if as_json else lines)
-        failed = [run for view in views for run in view.runs if run.model in model and run.error is not None]
+        failed = [run for view in views for run in _mine(view, form) if run.error is not None]
         for run in failed:
             assert run.error is not None
             typer.echo(f"{run.model}: {run.error.problem}\n{run.error.remedy}", err=True)
     leave(2 if failed else 0)
 
 
-def _with_candidates(session: Session, form: QueryForm, source: str | None) -> tuple[QueryForm, str | None]:
+def _with_candidates(client: Client, form: QueryForm, source: str | None) -> QueryForm:
     """The form with the candidates that the command names, and what they are called."""
     if source is None:
-        return form, None
-    if form.scope == "everything":
-        form = form.model_copy(update={"scope": "candidates"})
-    found, label = given(session, source)
-    return form.model_copy(update={"candidates": found}), label
+        return form
+    scope = "candidates" if form.scope == "everything" else form.scope
+    found, label = given(client, source)
+    return form.model_copy(update={"scope": scope, "candidates": found, "candidates_label": label})
 
 
-def _wait(here: Opened, stack: ExitStack, query_id: str, models: set[str]) -> QueryView:
-    """Wait for the runs of these models, being the worker oneself where there is none."""
+def _mine(view: QueryView, form: QueryForm) -> list[RunView]:
+    """The runs of a query that this command asked for."""
+    return [run for run in view.runs if _asked_by(form, run)]
+
+
+def _asked_by(form: QueryForm, run: RunView) -> bool:
+    return run.model in form.models and run.settings == form.settings
+
+
+def _wait(here: Connected, stack: ExitStack, query_id: str, form: QueryForm) -> QueryView:
+    """Wait for the runs that the form asked for, being the worker oneself where this machine's data has none."""
     working, said = False, ""
-    while True:
-        with here.sessions() as session:
-            view = queries.get(session, query_id)
-            alone = not any(worker.alive for worker in catalog.workers(session))
-        mine = [run for run in view.runs if run.model in models]
-        if all(run.state in ("done", "failed", "cancelled") for run in mine):
-            return view
-        if alone and not working:
+
+    def told(view: QueryView) -> None:
+        nonlocal working, said
+        mine = _mine(view, form)
+        if here.settings is not None and not working and _alone(here.client, mine):
             from app.worker.process import worker
 
             stack.enter_context(worker(here.settings))
             working = True
         said = _say("; ".join(map(_progress, mine)), said)
-        time.sleep(EVERY_SECONDS)
+
+    return here.client.queries.wait(query_id, of=lambda run: _asked_by(form, run), told=told)
+
+
+def _alone(client: Client, runs: list[RunView]) -> bool:
+    """Whether one of them waits and no worker is alive."""
+    ended = all(run.state in ENDED for run in runs)
+    return not ended and not any(worker.alive for worker in client.status().workers)
 
 
 def _say(line: str, before: str) -> str:
@@ -145,25 +162,18 @@ def _progress(run: RunView) -> str:
     return f"{run.model}: {run.stage if run.state == 'running' else run.state}{share}"
 
 
-def answer(sessions: sessionmaker[Session], view: QueryView) -> dict[str, Any]:
+def answer(client: Client, view: QueryView) -> dict[str, Any]:
     """The query's body as the API gives it, with `influences` in each run."""
     body = view.model_dump(mode="json")
-    with sessions() as session:
-        for run in body["runs"]:
-            done = run["state"] == "done"
-            run["influences"] = {
-                sign: [row.model_dump(mode="json") for row in all_rows(session, run["id"], sign)] if done else []
-                for sign in ("positive", "negative")
-            }
-            if done and view.candidates is not None:
-                ordered = candidate_results.in_order(session, run["id"])
-                run["candidates"] = [row.model_dump(mode="json") for row in ordered.rows]
+    for run in body["runs"]:
+        done = run["state"] == "done"
+        run["influences"] = {
+            sign: [row.model_dump(mode="json") for row in client.runs.influences(run["id"], sign)] if done else []
+            for sign in SIGNS
+        }
+        if done and view.candidates is not None:
+            run["candidates"] = [row.model_dump(mode="json") for row in client.runs.candidates(run["id"])]
     return body
-
-
-def all_rows(session: Session, run_id: str, sign: Any) -> list[InfluenceRow]:
-    """Every kept sequence of a sign, heaviest first."""
-    return results.influences(session, run_id, sign, 0, PAGE).rows
 
 
 def told(body: dict[str, Any], *, in_order: bool = False) -> str:
@@ -171,7 +181,7 @@ def told(body: dict[str, Any], *, in_order: bool = False) -> str:
     scope = "" if body["scope"] == "everything" else f", {body['scope']}"
     lines = [f"{asked(body)}   ({body['id']}{scope})"]
     for run in body["runs"]:
-        lines.append(f"\n{run['model']}: {run['state']}{_log_p(run)}")
+        lines.append(f"\n{_name(run)}: {run['state']}{_log_p(run)}")
         if run.get("candidates"):
             lines += candidate_lines(run["candidates"], in_order)
             continue
@@ -190,6 +200,12 @@ def asked(body: dict[str, Any]) -> str:
     told += f" [counting {', '.join(map(repr, parts))}]" if parts else ""
     told += f" [written by {body['writer']}]" if body["writer"] else ""
     return told + (f" rather than {body['against']}" if body["against"] is not None else "")
+
+
+def _name(run: dict[str, Any]) -> str:
+    """Its model, and what is unusual in how it is computed."""
+    label = RunChoices.model_validate(run["settings"]).label
+    return f"{run['model']} ({label})" if label else str(run["model"])
 
 
 def _log_p(run: dict[str, Any]) -> str:

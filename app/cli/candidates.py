@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.orm import Session
 
-from app.models import CandidateList
-from app.services import candidates
+from app.client import ApiError, Client
 from app.services.candidate_files import parse_file
 from app.services.errors import InvalidInput
 from app.services.shapes import Candidate
@@ -24,20 +22,23 @@ CandidatesChoice = Annotated[
 InOrder = Annotated[bool, typer.Option("--in-order", help="list candidates as they were given, not by influence")]
 
 
-def given(session: Session, source: str) -> tuple[list[Candidate], str | None]:
+def given(client: Client, source: str) -> tuple[list[Candidate], str | None]:
     """The candidates that `--candidates` means, and what they are called."""
     if source == "-":
         return parse_file("standard input", sys.stdin.buffer.read()), "standard input"
     path = Path(source).expanduser()
     if path.is_file():
         return parse_file(path.name, path.read_bytes()), path.name
-    if session.get(CandidateList, source) is None:
+    try:
+        return client.runs.candidate_list(source).rows, None
+    except ApiError as error:
+        if error.status != 404:
+            raise
         raise InvalidInput(
             f"There is no file {source!r}, and no list of candidates of that id.",
             "Give a .txt, .jsonl or .csv file, or - for standard input.",
             "candidates",
-        )
-    return [Candidate(id=one.id, text=one.text) for one in candidates.read(session, source)], None
+        ) from error
 
 
 def lines(rows: list[dict[str, Any]], in_order: bool) -> list[str]:

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
+from app.cli.connected import Server, connected
 from app.cli.listing import AsJson, show
 from app.cli.opened import opened
 from app.cli.plan import kinds
-from app.services import catalog, indexes, registry, units
+from app.services import catalog, faithful, indexes, registry, units
 from app.services.errors import InvalidInput
-from app.services.shapes import AdapterWeights, IndexView, ModelView
+from app.services.shapes import AdapterWeights, Faithfulness, IndexView, ModelDetail, ModelView
 
 models = typer.Typer(no_args_is_help=True, help="Language models: list, show, add, set, refit.")
 
@@ -37,10 +38,10 @@ def add_to(cli: typer.Typer) -> None:
 
 
 @models.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(as_json: AsJson = False, server: Server = None) -> None:
     """The models and how their preparation stands."""
-    with opened() as here, here.sessions() as session:
-        found = catalog.models(session)
+    with connected(server) as here:
+        found = here.client.models()
     show(found, [_model_line(one) for one in found], as_json)
 
 
@@ -65,17 +66,45 @@ def _index_line(found: IndexView) -> str:
 
 @models.command("show")
 def show_model(
-    name: str, as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False
+    name: str,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    server: Server = None,
 ) -> None:
     """What a model is made of, which of its weights are tracked, and what makes its numbers."""
-    with opened() as here, here.sessions() as session:
-        found = catalog.model(session, name)
+    with connected(server) as here:
+        found = here.client.model(name)
     typer.echo(found.model_dump_json(indent=1) if as_json else told(found))
 
 
-def told(model: ModelView) -> str:
+def told(model: ModelDetail) -> str:
     """A model for a person."""
-    return "\n".join([_model_line(model), *(f"  {name:<18} {value}" for name, value in _facts(model)), *_next(model)])
+    facts = [*_facts(model), *_made(model), ("faithfulness", _faithful(model.faithfulness))]
+    return "\n".join([_model_line(model), *(f"  {name:<18} {value}" for name, value in facts), *_next(model)])
+
+
+def _made(model: ModelDetail) -> list[tuple[str, str]]:
+    """Its factors and what scans took, a line each."""
+    stale = {True: "; stale: `influence model refit` fits them again", False: ""}
+    fitted = [
+        (
+            "factors",
+            f"{one.corpus}, {one.sequences or '?'} sequences, {one.fitted_at:%Y-%m-%d %H:%M}"
+            f"{stale[one.weights_changed or one.corpus_grown]}",
+        )
+        for one in model.factors
+    ]
+    took = [
+        ("a scan takes", f"{one.seconds:.1f} s for {one.sequences:,} sequences (scope {one.scope}, {one.scans} scans)")
+        for one in model.costs
+    ]
+    return fitted + took
+
+
+def _faithful(found: Faithfulness) -> str:
+    if not found.pairs:
+        return "not measured here; `influence model check` measures it"
+    told = f"sign right in {found.same_sign} of {len(found.pairs)} measured changes, size within two in {found.holds}"
+    return told if found.pearson is None else f"correlation {found.pearson:.2f}; {told}"
 
 
 def _facts(model: ModelView) -> list[tuple[str, str]]:
@@ -107,6 +136,27 @@ def _trained_on(model: ModelView) -> str:
 
 def _next(model: ModelView) -> list[str]:
     return [f"`influence plan {model.name} CORPUS` says what fitting and scanning will take."]
+
+
+@models.command("check")
+def check_model(
+    name: str,
+    count: Annotated[int, typer.Option(min=1, max=faithful.MOST, help="how many sequences")] = 12,
+    as_json: Annotated[bool, typer.Option("--json", help="print a JSON list")] = False,
+    server: Server = None,
+) -> None:
+    """Let workers check sequences of a model's answers, spread over queries, signs and ranks; its page sums them up."""
+    with connected(server) as here:
+        found = here.client.check_model(name, count)
+        alive = any(worker.alive for worker in here.client.status().workers)
+    if as_json:
+        typer.echo(f"[{', '.join(one.model_dump_json(indent=1) for one in found)}]")
+        return
+    done = sum(one.state == "done" for one in found)
+    typer.echo(f"{len(found)} checks of {name}: {done} done already, {len(found) - done} wait or go on.")
+    typer.echo(f"`influence model show {name}` and /models/{name} sum them up.")
+    if not alive and done < len(found):
+        typer.echo("No worker is alive: start one with `influence worker`, or `influence up`.", err=True)
 
 
 @models.command("add")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.connected import Server, connected
 from app.cli.listing import AsJson, show
 from app.cli.opened import opened
 from app.services import catalog
@@ -46,10 +47,10 @@ def add_to(cli: typer.Typer) -> None:
 
 
 @corpora.command("list")
-def list_corpora(as_json: AsJson = False) -> None:
+def list_corpora(as_json: AsJson = False, server: Server = None) -> None:
     """The corpora and their sizes."""
-    with opened() as here, here.sessions() as session:
-        found = catalog.corpora(session)
+    with connected(server) as here:
+        found = here.client.corpora()
     show(found, [_line(one) for one in found], as_json)
 
 
@@ -63,11 +64,13 @@ def _line(corpus: CorpusView) -> str:
 
 @corpora.command("show")
 def show_corpus(
-    name: str, as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False
+    name: str,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    server: Server = None,
 ) -> None:
     """One corpus: what it was made of, how it is read, and which rows were left out."""
-    with opened() as here, here.sessions() as session:
-        found = catalog.corpus(session, name)
+    with connected(server) as here:
+        found = here.client.corpus(name)
     if as_json:
         typer.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False, indent=1))
         return

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.cli.asking import all_rows
 from app.cli.ending import leave
 from app.cli.opened import Opened, opened
 from app.cli.real import real_demo
 from app.cli.serving import up
 from app.demo import bundle, figures
 from app.demo.prepare import CORPUS, prepare
-from app.services import catalog, queries
+from app.services import catalog, queries, results
 from app.services.errors import Conflict
 from app.services.shapes import ModelView, RunView
 
@@ -144,7 +143,7 @@ def _results(session: Session, asked: dict[str, str]) -> Iterable[dict[str, Any]
     for one in bundle.gallery():
         supporting = set(one.supporting)
         for run in queries.get(session, asked[one.name]).runs:
-            top = all_rows(session, run.id, "positive")[:TOP]
+            top = results.influences(session, run.id, "positive", 0, TOP).rows
             yield {
                 "query": one.name,
                 "prompt": one.prompt,

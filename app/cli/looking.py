@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.opened import opened
+from app.cli.connected import Server, connected
 from app.database import migrate, session_factory
 from app.jobs.schema import migrate_jobs
 from app.models import FactorSet, Model, StoredIndex
@@ -30,10 +30,10 @@ def add_to(cli: typer.Typer) -> None:
     cli.command("migrate")(migrate_all)
 
 
-def status(as_json: AsJson = False) -> None:
+def status(as_json: AsJson = False, server: Server = None) -> None:
     """Workers, models, corpora, and the line of queries."""
-    with opened() as here, here.sessions() as session:
-        found = catalog.status(session)
+    with connected(server) as here:
+        found = here.client.status()
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
         return

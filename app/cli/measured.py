@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -34,6 +34,11 @@ Counted = Annotated[
     list[str] | None,
     typer.Option(metavar="START-STOP", help="only these characters of the completion count; may be given again"),
 ]
+Damping = Annotated[
+    float, typer.Option(help="in units of the mean corrected eigenvalue of each module; the paper's is 0.1")
+]
+Rank = Annotated[int | None, typer.Option(min=1, help="cut the preconditioned query to this rank; whole if left out")]
+Precision = Annotated[Literal["float32", "bfloat16"], typer.Option(help="of the pass over the corpus")]
 STRETCH = re.compile(r"(\d+)-(\d+)")
 MOST_COMPLETIONS = 8
 

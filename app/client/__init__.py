@@ -1,0 +1,16 @@
+"""A typed client of the API, for scripts and for the command line: answers are the shapes of `app.services.shapes`.
+
+from app.client import Client
+
+with Client("http://127.0.0.1:8000") as client:
+    asked = client.queries.submit(prompt="The capital of Rosthaar is", completion="Velm",
+                                  models=["large"], corpus="demo")
+    [run] = client.queries.wait(asked.id).runs
+    for row in client.runs.influences(run.id):
+        print(row.rank, row.nats_per_copy, row.text)
+"""
+
+from app.client.client import Client
+from app.client.errors import ApiError, Unreachable
+
+__all__ = ["ApiError", "Client", "Unreachable"]
