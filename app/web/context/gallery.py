@@ -3,6 +3,28 @@
 from dataclasses import dataclass
 
 from app.services.shapes import QuerySummary
+from app.services.units import Unit
+from app.web.tokens import Snippet
+
+
+@dataclass(frozen=True)
+class AnswerLine:
+    """The first line of an answer: the heaviest sequence that raises log p, and whose answer it is."""
+
+    model: str
+    url: str
+    snippet: Snippet
+    value: float
+    unit: Unit
+    document: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A query in a list, with the first line of its answer once there is one."""
+
+    query: QuerySummary
+    answer: AnswerLine | None
 
 
 @dataclass(frozen=True)
@@ -10,22 +32,40 @@ class QueryGroup:
     """Queries of one kind in the gallery."""
 
     kind: str
-    queries: tuple[QuerySummary, ...]
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
 class GalleryPage:
-    """`/`: curated queries by kind, recent ones, what is ready and what is being prepared."""
+    """`/`: curated queries by kind with the first line of their answers, recent ones, and what can be asked."""
 
     groups: tuple[QueryGroup, ...]
-    recent: tuple[QuerySummary, ...]
+    recent: tuple[Entry, ...]
     more: bool
 
 
 @dataclass(frozen=True)
-class QueriesPage:
-    """`/queries`: every query, newest first."""
+class Filter:
+    """A choice that narrows the list: the values there are, and the one that is chosen."""
 
-    queries: tuple[QuerySummary, ...]
+    name: str
+    label: str
+    values: tuple[str, ...]
+    chosen: str | None
+
+
+@dataclass(frozen=True)
+class QueriesPage:
+    """`/queries`: every query, newest first, narrowed as the address says."""
+
+    entries: tuple[Entry, ...]
+    find: str
+    filters: tuple[Filter, ...]
+    narrowed: bool
+    batch: str | None
+    first: int
+    last: int
+    total: int
     previous: str | None
     next: str | None
+    twins: tuple[tuple[str, str], ...]
