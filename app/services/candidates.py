@@ -9,7 +9,7 @@ from app.models import CandidateList, Model
 from app.services import identity, tokenizing
 from app.services.characters import unusable
 from app.services.errors import InvalidInput, NotFound
-from app.services.shapes import Candidate, CandidateListView, Problem
+from app.services.shapes import Candidate, CandidateListView, CandidateTexts, Problem
 
 MOST_TEXTS = 2_000
 MOST_BYTES = 2_000_000
@@ -98,6 +98,14 @@ def read(session: Session, key: str) -> list[Listed]:
     if found is None:
         raise NotFound(f"There is no list of candidates {key!r}.", "Look at the query for its list.")
     return [Listed(**one) for one in found.texts]
+
+
+def texts(session: Session, key: str) -> CandidateTexts:
+    """A list with its texts in their order."""
+    listed, told = read(session, key), view(session, key)
+    assert told is not None
+    rows = [Candidate(id=one.id, text=one.text) for one in listed]
+    return CandidateTexts(**told.model_dump(), rows=rows)
 
 
 def view(session: Session, key: str | None) -> CandidateListView | None:

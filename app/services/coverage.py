@@ -7,6 +7,7 @@ from app.jobs.client import Jobs
 from app.models import Influence, Query, Run
 from app.services import queries, question
 from app.services.errors import InvalidInput, NotFound
+from app.services.run_settings import RunSettings
 from app.services.shapes import Coverage, Covered, Sign, Submitted
 
 DEPTHS = (10, 50)
@@ -34,7 +35,9 @@ def ask_for_everything(session: Session, jobs: Jobs, query_id: str, run_id: str)
         raise NotFound(f"The query {query_id!r} has no run {run_id!r}.", "Look at the query for its runs.")
     if query.scope == "everything":
         raise InvalidInput(f"The query {query_id!r} scores everything already.", "Look at its lists.", "scope")
-    return queries.submit(session, jobs, question.form_of(query, models=[run.model], scope="everything"))
+    choices = RunSettings.model_validate(run.settings).choices
+    form = question.form_of(query, models=[run.model], scope="everything", settings=choices)
+    return queries.submit(session, jobs, form)
 
 
 def _whole(session: Session, run: Run, query: Query) -> Run | None:

@@ -1,22 +1,32 @@
 """Asking: submit a query, look at it, cancel it, try a failed run again."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from app.columns import now
 from app.database import begin_write
 from app.jobs.client import Jobs, JobsUnavailable
-from app.models import CandidateList, Corpus, Model, Query, Run
-from app.services import asking, candidates, corpora, identity, question, views
+from app.models import Corpus, Model, Query, Run
+from app.services import asking, candidates, freshness, storing, views
 from app.services.candidates import Listed
 from app.services.errors import Conflict, InvalidInput, NotFound
 from app.services.preview import preview
-from app.services.run_settings import RunSettings
 from app.services.shapes import QueryForm, QuerySummary, QueryView, Submitted
+from app.services.storing import PutUp
 
-__all__ = ["cancel", "get", "preview", "recent", "retry", "siblings", "submit", "version"]
+__all__ = [
+    "again",
+    "cancel",
+    "check",
+    "get",
+    "preview",
+    "recent",
+    "retry",
+    "siblings",
+    "stop",
+    "submit",
+    "version",
+]
 
 MOST_MODELS = 8
 # Other completions of a prompt that its page names.
@@ -39,100 +49,19 @@ def submit(
     The same question is found, not asked again; a form that only adds a model adds a run to the same query.
     Raises InvalidInput with the form's field at fault.
     """
-    listed = _check(session, form)
+    listed = check(session, form)
     begin_write(session)
-    candidates_list = None if listed is None else candidates.keep(session, listed, label)
-    put_up = _PutUp(title, note, kind, curated)
-    asked = [_asked(session, one, candidates_list, put_up) for one in asking.singles(form)]
+    asked = storing.store(session, form, listed, PutUp(title, note, kind, curated), label=label)
     session.commit()
     for each in asked:
         for run in each.added:
-            _enqueue(jobs, run, urgent=not curated)
+            storing.enqueue(jobs, run, urgent=not curated)
     first, *others = [each.told() for each in asked]
     return first.model_copy(update={"also": others})
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A query that a form asks, and the runs that it added."""
-
-    query: Query
-    existing: bool
-    added: list[Run]
-
-    def told(self) -> Submitted:
-        """What the person who asked is told."""
-        query = self.query
-        return Submitted(id=query.id, url=f"/queries/{query.id}", existing=self.existing and not self.added)
-
-
-@dataclass(frozen=True)
-class _PutUp:
-    """What a query is shown with, beyond what it asks."""
-
-    title: str | None
-    note: str | None
-    kind: str | None
-    curated: bool
-
-
-def _asked(session: Session, form: QueryForm, listed: CandidateList | None, put_up: _PutUp) -> _Asked:
-    query, existing = _find_or_make(session, form, listed, put_up)
-    return _Asked(query, existing, _add_runs(query, form.models))
-
-
-def _find_or_make(
-    session: Session, form: QueryForm, listed: CandidateList | None, put_up: _PutUp
-) -> tuple[Query, bool]:
-    # Of candidates every one is kept, so that all are shown.
-    keep = form.keep if listed is None else len(listed.texts)
-    chosen = None if listed is None else listed.id
-    more = {"candidates": chosen, **question.extras(form)}
-    key = identity.query_id(form.prompt, form.completion, form.corpus, form.scope, keep, **more)
-    found = session.get(Query, key, options=[selectinload(Query.runs)])
-    query = found or Query(
-        id=key,
-        prompt=form.prompt,
-        completion=asking.written_before(session, form),
-        corpus=form.corpus,
-        scope=form.scope,
-        keep=keep,
-        runs=[],
-        **more,
-    )
-    query.title, query.note, query.kind = (
-        put_up.title or query.title,
-        put_up.note or query.note,
-        put_up.kind or query.kind,
-    )
-    query.curated = put_up.curated or bool(query.curated)
-    session.add(query)
-    return query, found is not None
-
-
-def _add_runs(query: Query, models: list[str]) -> list[Run]:
-    settings = RunSettings()
-    have = {run.id for run in query.runs}
-    wanted = {identity.run_id(query.id, model, settings): model for model in models}
-    added = [
-        Run(id=key, model=model, settings=settings.model_dump(), state="queued", stage="waiting", attempt=1)
-        for key, model in wanted.items()
-        if key not in have
-    ]
-    query.runs.extend(added)
-    return added
-
-
-def _enqueue(jobs: Jobs, run: Run, *, urgent: bool) -> None:
-    try:
-        jobs.enqueue_run(run.id, run.attempt, urgent=urgent)
-    except JobsUnavailable:
-        # The row is stored; a worker's sweep finds it. Losing the submission would be worse than a delay.
-        return
-
-
-def _check(session: Session, form: QueryForm) -> list[Listed] | None:
-    """Whether it can be asked; the candidates it names, if any."""
+def check(session: Session, form: QueryForm) -> list[Listed] | None:
+    """The candidates that it names, if any. Raises: InvalidInput, with the form's field at fault."""
     asking.check(session, form)
     _check_corpus(session, form.corpus)
     _check_models(session, form)
@@ -204,7 +133,7 @@ def recent(session: Session, *, curated: bool | None = None, offset: int = 0, li
     chosen = select(Query).options(selectinload(Query.runs)).order_by(*order).offset(offset).limit(limit)
     if curated is not None:
         chosen = chosen.where(Query.curated == curated)
-    return [views.query_summary(query) for query in session.scalars(chosen)]
+    return views.query_summaries(session, list(session.scalars(chosen)))
 
 
 def siblings(session: Session, query_id: str) -> list[QueryView]:
@@ -232,8 +161,7 @@ def cancel(session: Session, jobs: Jobs, query_id: str, run_id: str | None = Non
     runs = [run for run in _runs(session, query_id, run_id) if run.state in ("queued", "running")]
     waiting = [run for run in runs if run.state == "queued"]
     for run in runs:
-        run.state, run.stage, run.finished_at, run.seconds_left = "cancelled", "finished", now(), None
-        run.partial, run.version = [], run.version + 1
+        stop(run)
     session.commit()
     for run in waiting:
         try:
@@ -244,24 +172,34 @@ def cancel(session: Session, jobs: Jobs, query_id: str, run_id: str | None = Non
     return get(session, query_id)
 
 
+def stop(run: Run) -> None:
+    """Put a run that has not ended into the state that a worker stops at."""
+    run.state, run.stage, run.finished_at, run.seconds_left = "cancelled", "finished", now(), None
+    run.partial, run.version = [], run.version + 1
+
+
 def retry(session: Session, jobs: Jobs, query_id: str, run_id: str) -> QueryView:
-    """Queue a failed or cancelled run once more, or one that is done and whose corpus has grown since."""
+    """Queue a failed or cancelled run once more, or a done one whose corpus or factors are not what they were."""
     begin_write(session)
     run = _runs(session, query_id, run_id)[0]
-    behind = run.state == "done" and corpora.grown(session, run.query, run)
-    if run.state not in ("failed", "cancelled") and not behind:
+    if run.state not in ("failed", "cancelled") and not freshness.stale(session, run.query, run):
         raise Conflict(
             f"The run {run_id!r} is {run.state}; only a failed or cancelled one can be tried again, or one whose "
-            "corpus has grown.",
+            "corpus has grown or whose factors were fitted anew.",
             "Wait for it, or cancel it first." if run.state != "done" else "Look at its lists.",
         )
+    again(run)
+    session.commit()
+    storing.enqueue(jobs, run, urgent=True)
+    return get(session, query_id)
+
+
+def again(run: Run) -> None:
+    """Put a run that has ended into the line once more, as another attempt."""
     run.state, run.stage, run.done, run.total = "queued", "waiting", 0, 0
     run.problem = run.remedy = run.started_at = run.finished_at = run.seconds_left = run.scan_id = None
     run.partial, run.queued_at = [], now()
     run.attempt, run.version = run.attempt + 1, run.version + 1
-    session.commit()
-    _enqueue(jobs, run, urgent=True)
-    return get(session, query_id)
 
 
 def _runs(session: Session, query_id: str, run_id: str | None) -> list[Run]:

@@ -9,6 +9,7 @@ from app.models import Query, Run
 from app.services import candidates, queries, question, results
 from app.services.candidates import Listed
 from app.services.errors import InvalidInput, NotFound
+from app.services.run_settings import RunSettings
 from app.services.shapes import Candidate, Submitted
 
 ORIGINAL = "original"
@@ -68,7 +69,8 @@ def _ask(
         raise InvalidInput("The new version is blank.", "Write a text, or leave it as it was.", "text")
     grown = [Candidate(id=one.id, text=one.text) for one in listed]
     grown.append(Candidate(id=_name({one.id for one in listed}), text=text))
-    form = question.form_of(query, models=[run.model], scope="candidates", candidates=grown, keep=1)
+    choices = RunSettings.model_validate(run.settings).choices
+    form = question.form_of(query, models=[run.model], scope="candidates", candidates=grown, keep=1, settings=choices)
     return queries.submit(session, jobs, form, label=label)
 
 

@@ -1,13 +1,16 @@
 """Rows turned into the shapes that pages, API and command line share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.models import Query, Run
-from app.services import candidates
-from app.services.shapes import Problem, ProvisionalRow, QuerySummary, QueryView, RunView
+from app.services import annotations, candidates
+from app.services.annotations import Subject
+from app.services.run_settings import RunSettings
+from app.services.shapes import Annotation, Problem, ProvisionalRow, QuerySummary, QueryView, RunView
 
 
 def problem(happened: str | None, remedy: str | None) -> Problem | None:
@@ -30,6 +33,7 @@ def run_fields(session: Session, run: Run) -> dict[str, object]:
     return {
         "id": run.id,
         "model": run.model,
+        "settings": RunSettings.model_validate(run.settings).choices,
         "state": run.state,
         "stage": run.stage,
         "done": run.done,
@@ -55,6 +59,7 @@ def query_view(session: Session, query: Query) -> QueryView:
             **{name: getattr(query, name) for name in _QUERY_FIELDS},
             **asked(query),
             "candidates": candidates.view(session, query.candidates),
+            "annotation": annotations.get(session, Subject(query.id)),
             "runs": [run_view(session, run) for run in query.runs],
         }
     )
@@ -71,10 +76,16 @@ def asked(query: Query) -> dict[str, Any]:
     return {**{name: getattr(query, name) for name in _MEASURED}, **chat}
 
 
-def query_summary(query: Query) -> QuerySummary:
-    """A query as a list shows it."""
+def query_summaries(session: Session, queries: Sequence[Query]) -> list[QuerySummary]:
+    """Queries as lists show them."""
+    noted = annotations.of_subjects(session, [Subject(query.id) for query in queries])
+    return [query_summary(query, noted.get(query.id)) for query in queries]
+
+
+def query_summary(query: Query, noted: Annotation | None = None) -> QuerySummary:
+    """A query as a list shows it, with the label and note that people put on it."""
     fields = ("id", "title", "note", "kind", "corpus", "scope", "created_at", "curated")
     states = {run.model: run.state for run in query.runs}
     return QuerySummary.model_validate(
-        {**asked(query), **{name: getattr(query, name) for name in fields}, "states": states}
+        {**asked(query), **{name: getattr(query, name) for name in fields}, "states": states, "annotation": noted}
     )

@@ -14,6 +14,8 @@ from app.settings import Settings, get_settings
 from app.web import pages, problems
 from app.web.api import document, health, v1
 from app.web.assets import StaticAssets
+from app.web.entity_tags import EntityTags
+from app.web.limits import BodyLimit
 from app.web.security import HeadRequests, SameSite, SecurityHeaders
 
 DESCRIPTION = (
@@ -46,7 +48,8 @@ def create_app(settings: Settings | None = None, jobs: Jobs | None = None) -> Fa
     app.include_router(health.router)
     app.include_router(pages.router)
     app.mount("/static", StaticAssets(directory=bundled("static")), name="static")
-    for middleware in (GZipMiddleware, SameSite, HeadRequests, SecurityHeaders):
+    # The first stands innermost: what is tagged is what is sent, before it is compressed.
+    for middleware in (BodyLimit, EntityTags, GZipMiddleware, SameSite, HeadRequests, SecurityHeaders):
         app.add_middleware(middleware)
     return app
 

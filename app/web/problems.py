@@ -6,15 +6,17 @@ from typing import Annotated
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.services.errors import Conflict, InvalidInput, NotFound, ServiceError
+from app.web.entity_tags import NotModifiedError, not_modified
+from app.web.problem_kinds import BY_STATUS, type_of
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMA_REF = "#/components/schemas/{model}"
-DATA_SUFFIXES = (".json", ".csv", ".parquet")
+DATA_SUFFIXES = (".json", ".jsonl", ".csv", ".parquet", ".svg")
 STATUSES: dict[type[ServiceError], int] = {InvalidInput: 422, NotFound: 404, Conflict: 409}
 REMEDIES = {
     404: "Check the address, or start from the gallery at /.",
@@ -32,7 +34,7 @@ class FieldProblem(BaseModel):
 class ProblemDetails(BaseModel):
     """An error's body: RFC 9457's members, and `remedy` with what to do about it."""
 
-    type: str = "about:blank"
+    type: Annotated[str, Field(description="an address on this server that explains the kind of problem")] = ""
     title: Annotated[str, Field(description="the status in words", validate_default=True)] = ""
     status: int
     detail: str
@@ -45,6 +47,20 @@ def of_service_error(error: ServiceError) -> ProblemDetails:
     """The problem of a service's error."""
     status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 500)
     return ProblemDetails(status=status, detail=error.problem, remedy=error.remedy, field=error.field)
+
+
+def _unread(error: RequestValidationError, request: Request) -> ProblemDetails | None:
+    """The problem of a body that was not read at all since its content type is not the one wanted."""
+    sent = request.headers.get("content-type", "")
+    whole = any(tuple(item["loc"]) == ("body",) for item in error.errors())
+    if not whole or "json" in sent or not request.url.path.startswith("/api/") or not error.body:
+        return None
+    told = f"is sent as {sent!r}" if sent else "has no content type"
+    return ProblemDetails(
+        status=415,
+        detail=f"The body {told}, which {request.url.path} does not read.",
+        remedy=BY_STATUS[415].remedy,
+    )
 
 
 def of_validation(error: RequestValidationError) -> ProblemDetails:
@@ -65,7 +81,7 @@ def of_validation(error: RequestValidationError) -> ProblemDetails:
 
 def problem_response(problem: ProblemDetails) -> JSONResponse:
     """The JSON answer of a problem."""
-    complete = problem.model_copy(update={"title": title(problem.status)})
+    complete = problem.model_copy(update={"title": title(problem.status), "type": type_of(problem.status)})
     return JSONResponse(complete.model_dump(mode="json"), problem.status, media_type=MEDIA_TYPE)
 
 
@@ -101,7 +117,7 @@ def _on_service_error(request: Request, error: Exception) -> Response:
 
 def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return answer(request, of_validation(error))
+    return answer(request, _unread(error, request) or of_validation(error))
 
 
 def _on_http(request: Request, error: Exception) -> Response:
@@ -111,7 +127,8 @@ def _on_http(request: Request, error: Exception) -> Response:
     detail = told or {404: f"There is nothing at {request.url.path}."}.get(status, f"{title(status)}.")
     if status == 405:
         detail = f"{request.url.path} does not take {request.method}."
-    remedy = REMEDIES.get(status, "Correct the request and send it again.")
+    kind = BY_STATUS.get(status)
+    remedy = REMEDIES.get(status) or ("Correct the request and send it again." if kind is None else kind.remedy)
     response = answer(request, ProblemDetails(status=status, detail=detail, remedy=remedy))
     response.headers.update(error.headers or {})
     return response
@@ -123,6 +140,15 @@ def _on_database(request: Request, error: Exception) -> Response:
         status=503,
         detail=f"The database does not answer as it should: {told}.",
         remedy="Try again; if it stays so, `influence doctor` says what is wrong and how to mend it.",
+    )
+    return answer(request, problem)
+
+
+def _on_unstorable(request: Request, _: Exception) -> Response:
+    problem = ProblemDetails(
+        status=422,
+        detail="The request holds a value that the database cannot hold, such as the character U+0000.",
+        remedy="Take it out and send it again.",
     )
     return answer(request, problem)
 
@@ -143,6 +169,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(OperationalError, _on_database)
     app.add_exception_handler(ProgrammingError, _on_database)
+    app.add_exception_handler(DataError, _on_unstorable)
+    app.add_exception_handler(NotModifiedError, not_modified)
     app.add_exception_handler(Exception, _on_anything)
 
 
@@ -152,5 +180,11 @@ def _documented(meaning: str) -> dict[str, object]:
 
 
 NOT_FOUND: dict[int | str, dict[str, object]] = {404: _documented("No such thing; the remedy says where to look.")}
+TOO_LARGE: dict[int | str, dict[str, object]] = {413: _documented("The body is too large.")}
+UNREAD: dict[int | str, dict[str, object]] = {
+    400: _documented("The body cannot be read."),
+    **TOO_LARGE,
+    415: _documented("The body is not sent as JSON."),
+}
 CONFLICT: dict[int | str, dict[str, object]] = {409: _documented("The present state does not allow it.")}
 INVALID: dict[int | str, dict[str, object]] = {422: _documented("The input cannot be used; `field` names it.")}

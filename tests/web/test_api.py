@@ -12,10 +12,11 @@ from app.services.shapes import (
     InfluenceDetail,
     InfluencePage,
     ModelView,
+    QueryList,
     QuerySummary,
     QueryView,
     RunDetail,
-    Status,
+    StatusReport,
     TokenPreview,
 )
 from tests.web.conftest import Site
@@ -54,12 +55,33 @@ def test_a_query_lists_its_runs_with_state_and_progress(site: Site) -> None:
 def test_the_list_of_queries_can_be_narrowed_to_the_gallery_and_paged(site: Site) -> None:
     def read(**choices: str | int) -> list[QuerySummary]:
         answer = site.client.get("/api/v1/queries", params=choices)
-        return TypeAdapter(list[QuerySummary]).validate_python(answer.json())
+        return QueryList.model_validate(answer.json()).rows
 
     assert len(read(curated="true")) == 7
     assert all(not item.curated for item in read(curated="false"))
     everything = read()
     assert [item.id for item in read(offset=2, limit=3)] == [item.id for item in everything[2:5]]
+
+
+@pytest.mark.parametrize("curated", [None, "true", "false"])
+def test_the_list_of_queries_is_read_page_by_page_by_its_links_and_new_ones_shift_nothing(
+    site_to_change: Site, curated: str | None
+) -> None:
+    client, narrowed = site_to_change.client, {} if curated is None else {"curated": curated}
+    whole = [row["id"] for row in client.get("/api/v1/queries", params=narrowed).json()["rows"]]
+    page = client.get("/api/v1/queries", params={**narrowed, "limit": 3})
+    found = [row["id"] for row in page.json()["rows"]]
+    client.post("/api/v1/queries", json=FORM)
+    while page.json()["next"]:
+        page = client.get(page.links["next"]["url"])
+        found += [row["id"] for row in page.json()["rows"]]
+    assert found == whole
+
+
+def test_a_cursor_and_an_offset_together_are_refused(site: Site) -> None:
+    cursor = site.client.get("/api/v1/queries", params={"limit": 1}).json()["next"]
+    answer = site.client.get("/api/v1/queries", params={"cursor": cursor, "offset": 1})
+    assert (answer.status_code, answer.json()["field"]) == (422, "cursor")
 
 
 def test_cancelling_stops_the_runs_that_have_not_ended(new_site: Site) -> None:
@@ -132,7 +154,7 @@ def test_comparing_joins_the_sequences_of_runs(site: Site) -> None:
 def test_models_corpora_and_status_have_their_shapes(site: Site) -> None:
     models = TypeAdapter(list[ModelView]).validate_python(site.client.get("/api/v1/models").json())
     corpora = TypeAdapter(list[CorpusView]).validate_python(site.client.get("/api/v1/corpora").json())
-    status = Status.model_validate(site.client.get("/api/v1/status").json())
+    status = StatusReport.model_validate(site.client.get("/api/v1/status").json())
     assert [model.name for model in models] == ["small", "medium", "large"]
     assert corpora[0].sequences == N
     assert status.queued == status.running == 1

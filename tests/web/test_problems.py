@@ -10,7 +10,9 @@ from fastapi.testclient import TestClient
 
 from app.jobs.client import NullJobs
 from app.settings import Settings
+from app.web import limits
 from app.web.main import create_app
+from app.web.problem_kinds import BY_STATUS, KINDS, ProblemKind
 from tests.web.conftest import Site
 
 FORM: dict[str, Any] = {"prompt": "The capital is", "completion": "Velm", "models": ["small"], "corpus": "demo"}
@@ -49,6 +51,7 @@ def check(answer: Any, status: int) -> dict[str, Any]:
     assert body["title"]
     assert body["detail"].strip()
     assert body["remedy"].strip()
+    assert BY_STATUS[status].type == body["type"]
     return body
 
 
@@ -58,13 +61,39 @@ def test_a_form_that_cannot_be_used_names_its_field_and_stores_nothing(
 ) -> None:
     body = check(new_site.client.post("/api/v1/queries", json={**FORM, **change}), 422)
     assert body["field"] == field
-    assert new_site.client.get("/api/v1/queries").json() == []
+    assert new_site.client.get("/api/v1/queries").json()["rows"] == []
     assert new_site.jobs.asked == []
 
 
 @pytest.mark.parametrize("address", MISSING)
 def test_what_does_not_exist_is_a_404_problem(site: Site, address: str) -> None:
     check(site.client.get(address), 404)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_type_of_a_problem_is_the_address_of_what_it_means(site: Site, kind: ProblemKind) -> None:
+    page = site.client.get(kind.type, headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert kind.title in page.text
+    assert site.client.get("/api/v1/problems/nonsense").status_code == 404
+
+
+def test_a_body_that_is_not_sent_as_json_is_a_415_problem_that_names_what_was_sent(new_site: Site) -> None:
+    for headers, told in (({"content-type": "text/plain"}, "text/plain"), ({}, "no content type")):
+        answer = new_site.client.post("/api/v1/queries", content=b'{"prompt": "a"}', headers=headers)
+        assert told in check(answer, 415)["detail"]
+    assert new_site.jobs.asked == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_body_beyond_the_limit_is_a_413_problem_whether_its_length_is_told_or_not(
+    new_site: Site, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    monkeypatch.setattr(limits, "MOST_BYTES", 1_000)
+    body = b'{"prompt": "' + b"a" * 2_000 + b'"}'
+    sent: Any = body if told else iter([body[:900], body[900:]])
+    headers = {"content-type": "application/json"}
+    check(new_site.client.post("/api/v1/queries", content=sent, headers=headers), 413)
 
 
 @pytest.mark.parametrize("runs", ["", "one", "a,b,c,d,e"])
@@ -96,7 +125,7 @@ def test_a_sequence_that_is_no_place_in_a_corpus_is_a_422_problem(site: Site, nu
 def test_a_request_sent_by_another_site_is_refused(new_site: Site) -> None:
     headers = {"sec-fetch-site": "cross-site"}
     check(new_site.client.post("/api/v1/queries", json=FORM, headers=headers), 403)
-    assert new_site.client.get("/api/v1/queries").json() == []
+    assert new_site.client.get("/api/v1/queries").json()["rows"] == []
 
 
 @pytest.mark.parametrize("address", ["/nothing", "/queries/nothing", "/compare?runs=a", "/queries/x/sequences/y"])

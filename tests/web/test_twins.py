@@ -22,7 +22,9 @@ def pairs(site: Site) -> list[tuple[str, str]]:
         ),
         (f"/compare.json?{both}", f"/api/v1/compare?{both}"),
         ("/models.json", "/api/v1/models"),
+        ("/models/large.json", "/api/v1/models/large"),
         ("/corpora.json", "/api/v1/corpora"),
+        ("/corpora/demo.json", "/api/v1/corpora/demo"),
         ("/status.json", "/api/v1/status"),
     ]
 

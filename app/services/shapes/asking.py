@@ -5,7 +5,9 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from app.services.shapes.annotated import Annotation
 from app.services.shapes.base import Format, Problem, RunState, Scope, Shape, Stage
+from app.services.shapes.choices import RunChoices
 
 
 class Candidate(Shape):
@@ -31,6 +33,12 @@ class CandidateListView(Shape):
     id: str
     label: str | None
     texts: int
+
+
+class CandidateTexts(CandidateListView):
+    """`GET /api/v1/candidate-lists/{id}`: a list of candidates with its texts in their order."""
+
+    rows: list[Candidate]
 
 
 class QueryForm(Shape):
@@ -78,6 +86,10 @@ class QueryForm(Shape):
         description="at most 2,000 texts that are scored in place of the corpus, whose factors are used; with scope "
         "candidates, which they imply",
     )
+    candidates_label: str | None = Field(
+        default=None, max_length=200, description="what the candidates are called, such as their file's name"
+    )
+    settings: RunChoices = Field(default=RunChoices(), description="how it is computed")
 
     @model_validator(mode="before")
     @classmethod
@@ -112,6 +124,7 @@ class RunView(Shape):
 
     id: str
     model: str
+    settings: RunChoices = Field(default=RunChoices(), description="how it is computed")
     state: RunState
     stage: Stage
     done: int
@@ -150,6 +163,7 @@ class QueryView(Asked):
     keep: int
     candidates: CandidateListView | None = Field(default=None, description="what is scored in place of the corpus")
     created_at: datetime
+    annotation: Annotation | None = Field(default=None, description="the label and note that people put on it")
     runs: list[RunView]
 
 
@@ -165,6 +179,14 @@ class QuerySummary(Asked):
     created_at: datetime
     curated: bool
     states: dict[str, RunState] = Field(description="the state of the newest run of each model")
+    annotation: Annotation | None = Field(default=None, description="the label and note that people put on it")
+
+
+class QueryList(Shape):
+    """`GET /api/v1/queries`: a page of the list."""
+
+    rows: list[QuerySummary]
+    next: str | None = Field(description="the cursor of the rows that follow; null at the end")
 
 
 class TokenPreview(Shape):

@@ -131,6 +131,7 @@ class WorkerView(Shape):
     alive: bool
     busy: bool
     seen_at: datetime
+    doing: str | None = Field(default=None, description="what it is busy with, as far as the rows tell")
 
 
 class Status(Shape):

@@ -1,12 +1,27 @@
 """What there is: models, corpora, workers; and how a model's tokenizer reads a text."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from app.services import catalog, queries
-from app.services.shapes import CorpusView, Format, ModelView, QueryForm, Status, TokenPreview
-from app.web.deps import DbSession
-from app.web.problems import INVALID, NOT_FOUND
+from app.services import catalog, corpus_details, faithful, model_details, queries, status
+from app.services.outlook import outlook
+from app.services.shapes import (
+    CheckView,
+    CorpusDetail,
+    CorpusView,
+    DocumentList,
+    Format,
+    ModelDetail,
+    ModelView,
+    Outlook,
+    QueryForm,
+    StatusReport,
+    TokenPreview,
+)
+from app.web.deps import DbSession, JobsDep, SettingsDep
+from app.web.problems import CONFLICT, INVALID, NOT_FOUND
 
 router = APIRouter(tags=["catalog"])
 
@@ -30,19 +45,62 @@ def list_models(session: DbSession) -> list[ModelView]:
     return catalog.models(session)
 
 
+class ChecksForm(BaseModel):
+    """How many sequences are to be checked."""
+
+    count: int = Field(default=12, ge=1, le=faithful.MOST, description="spread over queries, signs and ranks")
+
+
+@router.get("/models/{name}", responses=NOT_FOUND)
+def get_model(name: str, session: DbSession) -> ModelDetail:
+    """One model with its factors, what queries cost here, and how faithful its influences were measured to be."""
+    return model_details.get(session, name)
+
+
+@router.post("/models/{name}/checks", status_code=202, responses=INVALID | NOT_FOUND)
+def check_model(name: str, form: ChecksForm, session: DbSession, jobs: JobsDep) -> list[CheckView]:
+    """Lets workers check so many sequences of the model's answers; those that were checked already are found."""
+    return faithful.ask(session, jobs, name, form.count)
+
+
 @router.get("/corpora")
 def list_corpora(session: DbSession) -> list[CorpusView]:
     """Every corpus with its counts and kinds."""
     return catalog.corpora(session)
 
 
+@router.get("/corpora/{name}", responses=NOT_FOUND)
+def get_corpus(name: str, session: DbSession) -> CorpusDetail:
+    """One corpus with every way it is cut and what was asked of it."""
+    return corpus_details.get(session, name)
+
+
+@router.get("/corpora/{name}/documents", responses=NOT_FOUND | CONFLICT)
+def list_documents(
+    name: str,
+    session: DbSession,
+    settings: SettingsDep,
+    find: Annotated[str, Query(max_length=500, description="what an id holds, upper and lower case alike")] = "",
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> DocumentList:
+    """The documents of a corpus in its order, with the beginning of each."""
+    return corpus_details.documents(session, settings.home.resolve(), name, offset, limit, find)
+
+
 @router.get("/status")
-def get_status(session: DbSession) -> Status:
-    """Workers, models and corpora at a glance, and how many runs wait and run."""
-    return catalog.status(session)
+def get_status(session: DbSession, settings: SettingsDep) -> StatusReport:
+    """Workers, the line of runs, what is being made, what failed, and what all of it stands on."""
+    return status.report(session, settings)
 
 
 @router.post("/preview", responses=INVALID | NOT_FOUND)
 def preview_tokens(form: PreviewForm, session: DbSession) -> list[TokenPreview]:
     """How each model's tokenizer reads a prompt and a completion, before anything is submitted."""
     return queries.preview(session, QueryForm.model_validate({**form.model_dump(), "corpus": ""}))
+
+
+@router.post("/estimate", responses=INVALID)
+def estimate_query(form: QueryForm, session: DbSession, settings: SettingsDep) -> Outlook:
+    """What a query would take, reckoned from what was done here before, and whether it was asked already."""
+    return outlook(session, settings, form)

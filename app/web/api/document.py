@@ -1,12 +1,13 @@
 """The OpenAPI document: FastAPI's, with errors described as they are sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from app.web.problems import SCHEMA_REF, FieldProblem, ProblemDetails
+from app.web.api import examples
+from app.web.problems import SCHEMA_REF, UNREAD, FieldProblem, ProblemDetails
 
 
 def describe(app: FastAPI) -> None:
@@ -30,4 +31,15 @@ def with_problems(document: dict[str, Any]) -> dict[str, Any]:
         [(ProblemDetails, "serialization"), (FieldProblem, "serialization")], ref_template=SCHEMA_REF
     )
     shapes.update(made["$defs"])
+    examples.add(document)
+    for operation in operations(document):
+        if "requestBody" in operation:
+            for code, answer in UNREAD.items():
+                operation["responses"].setdefault(str(code), answer)
     return document
+
+
+def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every operation of an OpenAPI document."""
+    for methods in document["paths"].values():
+        yield from methods.values()

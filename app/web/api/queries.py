@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.services import queries
+from app.services import queries, query_list
 from app.services.errors import Conflict
-from app.services.shapes import QueryForm, QuerySummary, QueryView, Submitted
+from app.services.query_list import Narrowing
+from app.services.shapes import QueryForm, QueryList, QueryView, RunState, Submitted
 from app.web import events
+from app.web.api.paging import Cursor, linked_on
 from app.web.deps import DbSession, JobsDep, SessionMaker
 from app.web.problems import CONFLICT, INVALID, NOT_FOUND
 
@@ -26,12 +28,26 @@ def submit_query(form: QueryForm, session: DbSession, jobs: JobsDep) -> Submitte
 @router.get("", responses=INVALID)
 def list_queries(
     session: DbSession,
+    request: Request,
+    response: Response,
     curated: Annotated[bool | None, Query(description="only the gallery's, or only the others")] = None,
-    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many to pass over")] = 0,
+    find: Annotated[
+        str | None, Query(max_length=500, description="what prompt, completion, title or note holds")
+    ] = None,
+    model: Annotated[str | None, Query(description="only queries that this model was asked")] = None,
+    corpus: Annotated[str | None, Query(description="only queries of this corpus")] = None,
+    state: Annotated[RunState | None, Query(description="only those with a run in this state (of `model`)")] = None,
+    kind: Annotated[str | None, Query(description='only of this kind; "other": those that have none')] = None,
+    batch: Annotated[str | None, Query(description="only those that this batch asked")] = None,
+    cursor: Cursor = None,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many to pass over, without a cursor")] = 0,
     limit: Annotated[int, Query(ge=1, le=200, description="how many at most")] = 50,
-) -> list[QuerySummary]:
-    """Queries, newest first."""
-    return queries.recent(session, curated=curated, offset=offset, limit=limit)
+) -> QueryList:
+    """Queries, newest first; those alone for which all that is told holds."""
+    chosen = Narrowing(curated, find or None, model, corpus, state, kind, batch)
+    found = query_list.page(session, chosen, cursor=cursor, offset=offset, limit=limit)
+    linked_on(request, response, found.next)
+    return found
 
 
 @router.get("/{query_id}", responses=NOT_FOUND)

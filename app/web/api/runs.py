@@ -2,12 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.services import candidate_results, comparison, results
+from app.services import candidate_results, comparison, layers, results, run_versions
 from app.services.errors import InvalidInput
-from app.services.shapes import CandidatePage, Comparison, InfluenceDetail, InfluencePage, RunDetail, Sign
+from app.services.shapes import CandidatePage, Comparison, InfluenceDetail, InfluencePage, LayersView, RunDetail, Sign
+from app.web.api.paging import Cursor, Limit, Offset, linked_on, next_of, offset_of
+from app.web.choosing import ListChosen
 from app.web.deps import DbSession
+from app.web.entity_tags import unless_known
 from app.web.problems import CONFLICT, INVALID, NOT_FOUND
 
 router = APIRouter(tags=["results"])
@@ -25,24 +28,57 @@ def get_run(run_id: str, session: DbSession) -> RunDetail:
 def list_influences(
     run_id: str,
     session: DbSession,
+    request: Request,
+    response: Response,
+    choice: ListChosen,
     sign: SignChoice = "positive",
-    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many ranks to pass over")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500, description="how many rows at most")] = 50,
+    cursor: Cursor = None,
+    offset: Offset = 0,
+    limit: Limit = 50,
 ) -> InfluencePage:
-    """The sequences of one sign, heaviest first, with their token and layer influences."""
-    return results.influences(session, run_id, sign, offset, limit)
+    """The sequences of one sign, heaviest first or as chosen, with their token and layer influences."""
+    made = run_versions.version(session, run_id)
+    unless_known(request, response, *made.shown)
+    choices = [*made.lists, sign, choice.model_dump()]
+    start = offset_of("influences", choices, cursor, offset)
+    page = results.influences(session, run_id, sign, start, limit, choice)
+    following = next_of("influences", choices, start + len(page.rows), page.total)
+    linked_on(request, response, following)
+    return page.model_copy(update={"next": following})
+
+
+@router.get("/runs/{run_id}/layers", responses=NOT_FOUND | CONFLICT | INVALID)
+def get_layers(
+    run_id: str,
+    session: DbSession,
+    first: Annotated[
+        int | None, Query(ge=1, le=2_000, description="how many of each sign; all kept if left out")
+    ] = None,
+) -> LayersView:
+    """Where in the network the heaviest sequences of each sign act: by layer, by third, and each by itself."""
+    return layers.layers(session, run_id, first)
 
 
 @router.get("/runs/{run_id}/candidates", responses=NOT_FOUND | CONFLICT | INVALID)
 def list_candidates(
     run_id: str,
     session: DbSession,
+    request: Request,
+    response: Response,
     reference: Annotated[int, Query(ge=1, le=1_000_000_000, description="the place of the one held against")] = 1,
-    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many places to pass over")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500, description="how many rows at most")] = 50,
+    cursor: Cursor = None,
+    offset: Offset = 0,
+    limit: Limit = 50,
 ) -> CandidatePage:
     """The candidates of a query with scope candidates in the order they were given, against one of them."""
-    return candidate_results.in_order(session, run_id, reference, offset, limit)
+    made = run_versions.version(session, run_id)
+    unless_known(request, response, *made.shown)
+    choices = [*made.lists, reference]
+    start = offset_of("candidates", choices, cursor, offset)
+    page = candidate_results.in_order(session, run_id, reference, start, limit)
+    following = next_of("candidates", choices, start + len(page.rows), page.total)
+    linked_on(request, response, following)
+    return page.model_copy(update={"next": following})
 
 
 @router.get("/runs/{run_id}/influences/{sequence_id}", responses=NOT_FOUND | CONFLICT | INVALID)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.web.problem_kinds import ProblemKind
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -14,6 +16,8 @@ class Operation:
     parameters: tuple[tuple[str, str, str, bool, str], ...]
     body: str | None
     answers: tuple[tuple[str, str, str], ...]
+    curl: str
+    example: str = ""
 
     @property
     def anchor(self) -> str:
@@ -31,8 +35,27 @@ class ShapeView:
 
 
 @dataclass(frozen=True)
+class OperationGroup:
+    """The operations of one part of the API."""
+
+    name: str
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True)
+class ProblemPage:
+    """`/api/v1/problems/{name}`: what a kind of problem means."""
+
+    kind: ProblemKind
+    example: str
+    others: tuple[ProblemKind, ...]
+
+
+@dataclass(frozen=True)
 class ApiPage:
     """`/api/v1/docs`: the API from its OpenAPI document, readable offline and without JavaScript."""
 
-    operations: tuple[Operation, ...]
+    groups: tuple[OperationGroup, ...]
     shapes: tuple[ShapeView, ...]
+    problems: tuple[ProblemKind, ...]
+    python: str
