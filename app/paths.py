@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-Bundled = Literal["alembic", "templates", "static"]
+Bundled = Literal["alembic", "templates", "static", "docs"]
 
 
 def bundled(folder: Bundled) -> Path:
-    """The folder `alembic`, `templates` or `static`, from a checkout or from an installed wheel."""
+    """The folder of that name, from a checkout or from an installed wheel; of `docs` a wheel holds what pages show."""
     package = Path(__file__).resolve().parent
     beside = package.parent / folder
     return beside if beside.is_dir() and _is_ours(package.parent) else package / "_bundled" / folder

@@ -27,7 +27,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app.settings": (),
     "app.columns": (),
     "app.database": ("app.settings", "app.paths", "app.jobs.schema"),
-    "app.models": ("app.columns", "app.database"),
+    "app.tables": ("app.columns",),
+    "app.annotated": ("app.columns", "app.tables"),
+    "app.batched": ("app.columns", "app.tables"),
+    "app.checked": ("app.columns", "app.tables"),
+    "app.models": ("app.columns", "app.database", "app.tables", "app.annotated", "app.batched", "app.checked"),
     "app.jobs": ("app.settings", "app.database", "app.models", "app.jobs"),
     "app.demo": ("app.demo", "app.settings", "app.database", "app.models", "app.jobs", "app.services"),
     "app.services": ("app.settings", "app.paths", "app.database", "app.models", "app.columns", "app.jobs"),
@@ -35,6 +39,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "app.settings", "app.paths", "app.database", "app.models", "app.columns", "app.jobs", "app.services", "engine",
     ),
     "app.web": ("app.settings", "app.paths", "app.database", "app.models", "app.jobs", "app.services"),
+    "app.client": ("app.client", "app.services.shapes"),
+    "app.client.local": (
+        "app.client", "app.settings", "app.database", "app.models", "app.jobs", "app.services", "app.web",
+    ),
     "app.cli": ("app",),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from starlette.datastructures import ImmutableMultiDict
 
 from app.services import question
 from app.services.candidate_files import parse_box
-from app.services.shapes import QueryForm, QueryView
+from app.services.shapes import QueryForm, QueryView, RunChoices, RunView
 
 STRETCH = re.compile(r"(\d{1,9})-(\d{1,9})")
 MORE_COMPLETIONS = 3
@@ -41,6 +41,9 @@ class Filled:
     keep: str = "50"
     scope: str = "everything"
     candidates: str = ""
+    damping: str = "0.1"
+    rank: str = ""
+    precision: str = "float32"
     chosen: bool = field(default=False, compare=False)
 
     @classmethod
@@ -67,6 +70,7 @@ class Filled:
             "keep": self.keep,
             "scope": self.scope,
             "candidates": parse_box(self.candidates) if self.scope == "candidates" else None,
+            "settings": {"damping": self.damping, "rank": self.rank.strip() or None, "precision": self.precision},
         }
         if self.writer:
             given["writing"] = {name: getattr(self, name) for name in ("max_tokens", "temperature", "seed")}
@@ -96,16 +100,24 @@ def _or_none(text: str) -> str | None:
 
 
 KEPT = ("prompt", "format", "system", "against", "writer", "corpus", "scope", "keep")
-LEFT_OUT = {"format": "text", "keep": 50, "scope": "everything", "counted": "", "list": None}
+LEFT_OUT = {
+    "format": "text",
+    "keep": 50,
+    "scope": "everything",
+    "counted": "",
+    "list": None,
+    **RunChoices().model_dump(),
+}
 
 
-def asked_again(query: QueryView) -> str:
-    """The address of the form filled in with a query."""
+def asked_again(query: QueryView, run: RunView | None = None) -> str:
+    """The address of the form filled in with a query, and with the settings of one of its runs."""
     again = query.model_dump(exclude_none=True)
     kept: dict[str, Any] = {name: again[name] for name in KEPT if name in again}
     kept |= again.get("writing", {}) if query.writer is not None else {"completion": query.completion}
     kept["counted"] = " ".join(f"{start}-{stop}" for start, stop in query.counted or ())
+    kept |= {} if run is None else run.settings.model_dump()
     kept["list"] = None if query.candidates is None else query.candidates.id
     told = [(name, value) for name, value in kept.items() if name not in LEFT_OUT or value != LEFT_OUT[name]]
-    models = [("models", run.model) for run in query.runs]
+    models = [("models", name) for name in dict.fromkeys(run.model for run in query.runs)]
     return f"/queries/new?{urlencode([*told, *models])}"

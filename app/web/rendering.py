@@ -13,6 +13,8 @@ from app.web import words
 from app.web.assets import static_url
 from app.web.context import ErrorPage, Page, Shell
 
+PALETTES = ("standard", "paper")
+
 
 @lru_cache
 def environment() -> Environment:
@@ -34,9 +36,15 @@ def shell(request: Request) -> Shell:
     """The header's facts, from a session of their own; without a database the page still shows its error."""
     try:
         with request.app.state.sessions() as session:
-            return Shell(request.url.path, catalog.status(session))
+            return Shell(request.url.path, catalog.status(session), _palette(request))
     except SQLAlchemyError:
-        return Shell(request.url.path, None)
+        return Shell(request.url.path, None, _palette(request))
+
+
+def _palette(request: Request) -> str:
+    """The palette that the address names; another word than those known is left alone."""
+    named = request.query_params.get("palette", "")
+    return named if named in PALETTES else ""
 
 
 def render(request: Request, template: str, page: Page, status: int = 200) -> HTMLResponse:

@@ -1,8 +1,14 @@
 """Token colours and snippets: from signed scores to sixteen tints, and to the window worth showing."""
 
 import math
+import re
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+from app.services import spans
+from app.services.spans import Reading, Span
 
 LEVELS = 16
 GAMMA = 0.6
@@ -13,12 +19,16 @@ PICTURES = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of text under one tint. `level` runs from -16 to 16; tokens of level 0 are joined."""
+    """A stretch of text under one tint. `level` runs from -16 to 16; tokens of level 0 are joined.
+
+    value: that of its token, word or sentence, of which a snippet may show a part; found: it is what was searched for.
+    """
 
     text: str
     level: int
     value: float
     position: int
+    found: bool = False
 
     @property
     def css(self) -> str:
@@ -69,29 +79,67 @@ def window(values: Sequence[float], size: int = SNIPPET_TOKENS) -> tuple[int, in
     return first, first + size
 
 
-def pieces(tokens: Sequence[str], values: Sequence[float], scale: float, first: int = 0) -> tuple[Piece, ...]:
-    """The tokens with their tints; neighbours without a tint are joined, so a page stays small."""
-    found: list[Piece] = []
-    for position, (token, value) in enumerate(zip(tokens, values, strict=True), start=first):
-        tint = level(value, scale)
-        if tint == 0 and not token:
-            continue
-        if tint == 0 and found and found[-1].level == 0:
-            last = found[-1]
-            found[-1] = Piece(last.text + visible(token), 0, 0.0, last.position)
-        else:
-            found.append(Piece(visible(token), tint, value, position))
-    return tuple(found)
-
-
 def snippet(
-    tokens: Sequence[str], values: Sequence[float], scale: float | None = None, size: int = SNIPPET_TOKENS
+    tokens: Sequence[str],
+    values: Sequence[float],
+    scale: float | None = None,
+    size: int = SNIPPET_TOKENS,
+    reading: Reading = "token",
+    sought: re.Pattern[str] | None = None,
 ) -> Snippet:
-    """About forty tokens around the heaviest; `scale` defaults to the sequence's own largest score."""
-    first, last = window(values, size)
-    tint_scale = scale_of(values) if scale is None else scale
-    shown = pieces(tokens[first:last], values[first:last], tint_scale, first)
-    return Snippet(shown, cut_before=first > 0, cut_after=last < len(tokens))
+    """About forty tokens around the heaviest, or around what is sought where that lies elsewhere.
+
+    They are tinted by what they are read by: a word or sentence has its sum, shown or cut. `scale` defaults to the
+    sequence's own largest.
+    """
+    stretches = spans.spans(tokens, reading)
+    sums = spans.sums(values, stretches)
+    tint_scale = scale_of(sums) if scale is None else scale
+    starts = list(accumulate(map(len, tokens), initial=0))
+    text = "".join(tokens)
+    hits = [found.span() for found in sought.finditer(text)] if sought else []
+    first, last = _around(window(values, size), hits, starts)
+    found: list[Piece] = []
+    for (start, stop), value in zip(stretches, sums, strict=True):
+        begin, end = max(start, first), min(stop, last)
+        if begin < end:
+            whole = Piece("", level(value, tint_scale), value, begin)
+            found += _marked(whole, text, (starts[begin], starts[end]), hits)
+    return Snippet(_joined(found), cut_before=first > 0, cut_after=last < len(tokens))
+
+
+def _around(shown: Span, hits: Sequence[Span], starts: Sequence[int]) -> Span:
+    """The stretch of tokens shown, moved to the first hit unless it holds one."""
+    first, last = shown
+    if not hits or any(starts[first] <= begin and end <= starts[last] for begin, end in hits):
+        return shown
+    size = last - first
+    begin = min(max(bisect_right(starts, hits[0][0]) - 1 - size // 4, 0), len(starts) - 1 - size)
+    return begin, begin + size
+
+
+def _marked(piece: Piece, text: str, place: Span, hits: Sequence[Span]) -> list[Piece]:
+    """The piece with its characters, cut where something sought begins or ends."""
+    begin, end = place
+    if begin == end:
+        return [replace(piece, text=visible(""))] if piece.level else []
+    cuts = sorted({begin, end, *(edge for hit in hits for edge in hit if begin < edge < end)})
+    return [
+        replace(piece, text=visible(text[a:b]), found=any(start <= a and b <= stop for start, stop in hits))
+        for a, b in pairwise(cuts)
+    ]
+
+
+def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Neighbours without a tint as one, so that a page stays small."""
+    found: list[Piece] = []
+    for piece in pieces:
+        last = found[-1] if found else None
+        if last and last.level == piece.level == 0 and last.found == piece.found:
+            found[-1] = replace(last, text=last.text + piece.text, value=0.0)
+        else:
+            found.append(piece)
+    return tuple(found)
 
 
 def every(tokens: Sequence[str], values: Sequence[float], scale: float | None = None) -> tuple[Piece, ...]:

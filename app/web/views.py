@@ -1,12 +1,33 @@
 """From shapes to what list rows and profiles show: snippets, tints, bars, addresses."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from app.services import spans
 from app.services.shapes import InfluenceRow
+from app.services.spans import Reading
 from app.services.units import Unit
 from app.web import charts, tokens, words
 from app.web.context import ListRow, ProfileView
+
+
+@dataclass(frozen=True)
+class Look:
+    """How rows are shown: tints by the list's or each row's own largest, what they are read by, and what is sought.
+
+    corpus: whose documents the rows name, so that they lead there; None where the rows are no documents of one.
+    """
+
+    by_list: bool = False
+    reading: Reading = "token"
+    sought: re.Pattern[str] | None = None
+    palette: str | None = None
+    corpus: str | None = None
+
+
+PLAIN = Look()
 
 
 def address(path: str, **choices: str | int | None) -> str:
@@ -20,9 +41,15 @@ def query_path(query_id: str) -> str:
     return f"/queries/{quote(query_id, safe='')}"
 
 
-def sequence_url(query_id: str, sequence_id: int, run_id: str) -> str:
-    """The page of a sequence under a run."""
-    return address(f"{query_path(query_id)}/sequences/{sequence_id}", run=run_id)
+def document_url(corpus: str, document: str) -> str:
+    """The page of a document of a corpus."""
+    return f"/corpora/{quote(corpus, safe='')}/documents/{quote(document)}"
+
+
+def sequence_url(query_id: str, sequence_id: int, run_id: str, look: Look = PLAIN) -> str:
+    """The page of a sequence under a run, read and coloured as its list is."""
+    read = None if look.reading == "token" else look.reading
+    return address(f"{query_path(query_id)}/sequences/{sequence_id}", run=run_id, read=read, palette=look.palette)
 
 
 def list_rows(
@@ -31,24 +58,30 @@ def list_rows(
     query_id: str,
     run_id: str,
     unit: Unit,
-    *,
-    by_list: bool = False,
+    look: Look = PLAIN,
 ) -> tuple[ListRow, ...]:
-    """Rows with snippet, bar and sparkline; tints by each row's own largest token, or by the list's."""
-    largest = max((abs(row.influence) for row in rows), default=0.0) or 1.0
-    shared = max((tokens.scale_of(row.token_influences) for row in rows), default=0.0) if by_list else None
+    """Rows with snippet, bar and sparkline; a bar is a share of the heaviest of the run and sign."""
+    shared = max((_scale(row, look.reading) for row in rows), default=0.0) if look.by_list else None
     return tuple(
         ListRow(
             row=row,
-            url=sequence_url(query_id, row.sequence_id, run_id),
-            snippet=tokens.snippet(without_start(row), row.token_influences, shared),
-            bar=round(110 * abs(row.influence) / largest, 1),
+            url=sequence_url(query_id, row.sequence_id, run_id, look),
+            snippet=tokens.snippet(
+                without_start(row), row.token_influences, shared, reading=look.reading, sought=look.sought
+            ),
+            bar=round(110 * abs(row.relative), 1),
             spark=charts.sparkline(row.layer_influences, layers),
             value=unit.of(row.influence),
             unit=unit,
+            document="" if look.corpus is None else document_url(look.corpus, row.document),
         )
         for row in rows
     )
+
+
+def _scale(row: InfluenceRow, reading: Reading) -> float:
+    """The largest size among what the row is read by."""
+    return tokens.scale_of(spans.sums(row.token_influences, spans.spans(without_start(row), reading)))
 
 
 def without_start(row: InfluenceRow) -> list[str]:

@@ -24,6 +24,8 @@ STAGES = {
     "preparing": "preparing the query",
     "scanning": "scanning the corpus",
     "rescoring": "scoring the best sequences exactly",
+    "solving": "re-optimising with and without the sequence",
+    "measuring": "measuring log p",
     "recording": "saving the result",
     "finished": "finished",
 }
@@ -195,6 +197,11 @@ def flag(name: str) -> str:
     return f"{words} {value.strip()}".strip()
 
 
+def slug(text: str) -> str:
+    """Words as one word of an address or a class: lower case, dashes between."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
 def kind(name: str) -> str:
     """The heading of a kind of queries."""
     return KINDS.get(name, name.capitalize())
@@ -277,6 +284,7 @@ FILTERS = {
     "gigabytes": gigabytes,
     "layer": layer,
     "kind": kind,
+    "slug": slug,
     "power": power,
     "marked": marked,
     "marked_inline": marked_inline,

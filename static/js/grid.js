@@ -1,10 +1,13 @@
 // The layer x token grid, drawn from the table beneath it, and linked with the tokens above it.
+import { bind, follow } from "./keys.js";
+
 const card = document.querySelector("[data-grid]");
 const canvas = card.querySelector("canvas");
 const scroller = canvas.parentElement;
 const table = document.querySelector("[data-grid-table]");
 const readout = document.querySelector("[data-readout]");
 const spans = [...document.querySelectorAll("[data-pos]")];
+const text = document.querySelector("[data-view]");
 const layers = [...table.tHead.rows[0].cells].slice(3).map((cell) => cell.textContent.trim());
 const rows = [...table.tBodies[0].rows].map((line) => {
   const cells = [...line.cells];
@@ -176,8 +179,14 @@ function entry(name, value, className) {
   return box;
 }
 
-function shown(text) {
-  return `“${text.replaceAll("\n", "↵")}”`;
+function shown(words) {
+  return `“${words.replaceAll("\n", "↵")}”`;
+}
+
+// A stretch of the text without the marks that stand for line breaks; a long one by its ends.
+function plain(whole) {
+  const words = whole.textContent.replaceAll("↵\n", "\n").trim();
+  return words.length > 60 ? `${words.slice(0, 28)} … ${words.slice(-24)}` : words;
 }
 
 function tell() {
@@ -187,6 +196,10 @@ function tell() {
   }
   const row = rows[at.token];
   const parts = [entry("token", shown(row.token)), entry("helped predict", row.next ? shown(row.next) : "nothing: it is the last")];
+  const span = spans.find((one) => Number(one.dataset.pos) === at.token);
+  if (span?.dataset.e) parts.push(entry(text.dataset.view, number(Number(span.dataset.e)), "num"));
+  const whole = span?.closest("[data-sum]");
+  if (whole) parts.push(entry(`${text.dataset.read} ${shown(plain(whole))}`, number(Number(whole.dataset.sum)), "num"));
   parts.push(entry("all layers", number(row.total), "num"));
   if (at.layer >= 0) parts.push(entry(layers[at.layer], number(row.layers[at.layer]), "num"));
   if (locked) parts.push(entry("", "locked; click again or press Escape to let go"));
@@ -216,13 +229,18 @@ function lock(token, layer) {
   select(token, layer);
 }
 
+// What is chosen by keys comes into view, in the grid and in the text.
+function show(token) {
+  const x = LABEL + token * cellWidth;
+  if (x < scroller.scrollLeft + LABEL || x > scroller.scrollLeft + scroller.clientWidth - SIDE) scroller.scrollLeft = x - scroller.clientWidth / 2;
+}
+
 function step(tokens, up) {
   locked = true;
   const token = Math.min(T - 1, Math.max(0, (at.token < 0 ? (tokens < 0 ? T : up ? 0 : -1) : at.token) + tokens));
   const layer = up ? Math.min(L - 1, Math.max(0, (at.layer < 0 ? (up > 0 ? -1 : L) : at.layer) + up)) : at.layer;
   select(token, layer);
-  const x = LABEL + token * cellWidth;
-  if (x < scroller.scrollLeft + LABEL || x > scroller.scrollLeft + scroller.clientWidth - SIDE) scroller.scrollLeft = x - scroller.clientWidth / 2;
+  show(token);
 }
 
 canvas.hidden = false;
@@ -243,22 +261,30 @@ for (const span of spans) {
   span.addEventListener("click", () => lock(position, -1));
 }
 
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const LINKS = { j: "[rel=next]", k: "[rel=prev]" };
-document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, details")) return;
-  const vertical = event.key === "ArrowUp" || event.key === "ArrowDown";
-  const inGrid = document.activeElement === scroller;
-  if (MOVES[event.key] && (!vertical || inGrid)) {
-    event.preventDefault();
-    step(...MOVES[event.key]);
-  } else if (event.key === "Escape") {
-    locked = false;
-    select(-1, -1);
-  } else if (LINKS[event.key]) {
-    document.querySelector(`a${LINKS[event.key]}`)?.click();
-  }
-});
+function unlock() {
+  locked = false;
+  select(-1, -1);
+}
+
+// Within the table of numbers, which scrolls, the arrows are the browser's own.
+const outside = (event) => !event.target.closest("details");
+const inGrid = () => document.activeElement === scroller;
+const end = (token) => () => {
+  locked = true;
+  select(token, at.layer);
+  show(token);
+};
+bind([
+  { key: "ArrowLeft", does: "along the tokens", run: () => step(-1, 0), when: outside },
+  { key: "ArrowRight", does: "along the tokens", run: () => step(1, 0), when: outside },
+  { key: "ArrowUp", does: "through the layers, once the grid has the focus", run: () => step(0, -1), when: inGrid },
+  { key: "ArrowDown", does: "through the layers, once the grid has the focus", run: () => step(0, 1), when: inGrid },
+  { key: "Home", does: "the first and the last token, once the grid has the focus", run: end(0), when: inGrid },
+  { key: "End", does: "the first and the last token, once the grid has the focus", run: end(T - 1), when: inGrid },
+  { key: "Escape", does: "let go of what is locked", run: unlock, when: () => locked || at.token >= 0 },
+  { key: "j", does: "the next sequence, lighter", run: follow("a[rel=next]") },
+  { key: "k", does: "the previous sequence, heavier", run: follow("a[rel=prev]") },
+]);
 
 addEventListener("themechange", () => draw());
 scroller.addEventListener("scroll", () => draw(), { passive: true });

@@ -1,4 +1,6 @@
-// On every page: the theme's toggle, and a page that waits for models renews itself.
+// On every page: the theme's toggle, the list of keys, and a page that waits for models renews itself.
+import "./keys.js";
+
 const root = document.documentElement;
 const toggle = document.querySelector("[data-theme-toggle]");
 
@@ -66,7 +68,7 @@ function shown(card, model) {
 // Lists mark queries that wait or run; the marks follow.
 async function follow(waiting) {
   const marks = JSON.parse(document.getElementById("marks").textContent);
-  const queries = new Map((await read("/api/v1/queries?limit=200")).map((query) => [query.id, query]));
+  const queries = new Map((await read("/api/v1/queries?limit=200")).rows.map((query) => [query.id, query]));
   for (const said of waiting) {
     const state = queries.get(said.dataset.waits)?.states[said.dataset.model];
     if (!state) continue;

@@ -157,9 +157,26 @@ completion.addEventListener("input", () => {
   stretches.value = "";
 });
 
+// What it would take, and whether it is there already, as the server tells it for the form as it stands.
+const outlook = document.getElementById("outlook");
+let reckoned = 0;
+
+async function reckon() {
+  const turn = ++reckoned;
+  const sent = new FormData(form);
+  sent.delete("candidates_file");
+  const answer = await fetch("/queries/new/outlook", { method: "POST", body: new URLSearchParams(sent) });
+  if (turn !== reckoned || !answer.ok) return;
+  const told = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+  if (told.innerHTML !== outlook.innerHTML) outlook.replaceChildren(...told.childNodes);
+}
+
 const soon = () => {
   clearTimeout(timer);
-  timer = setTimeout(() => ask().catch(() => {}), 250);
+  timer = setTimeout(() => {
+    ask().catch(() => {});
+    reckon().catch(() => {});
+  }, 250);
 };
 form.addEventListener("input", soon);
 form.addEventListener("change", soon);

@@ -51,7 +51,7 @@ def test_more_than_eight_completions_are_refused() -> None:
 
 
 def test_an_answer_tells_what_was_measured() -> None:
-    run = {"model": "small", "state": "done", "log_p": -1.5, "log_p_against": -4.0, "influences": {}}
+    run = {"model": "small", "settings": {}, "state": "done", "log_p": -1.5, "log_p_against": -4.0, "influences": {}}
     asked = {"prompt": "Who?", "completion": "a rose", "format": "chat", "counted": [[2, 6]], "writer": "large"}
     body = {**asked, "against": "a tulip", "id": "x", "scope": "everything", "runs": [run]}
     assert told(body).splitlines()[0] == (

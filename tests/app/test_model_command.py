@@ -45,6 +45,13 @@ def test_an_answer_without_n_is_raw_until_the_training_tokens_are_said(
     body = json.loads(influence(home, "model", "show", "strange", "--json").stdout)
     assert body["fingerprint"] in shown
     assert body["tokenizer_fingerprint"] in shown
+    assert "not measured here; `influence model check` measures it" in shown
+    assert f"{body['costs'][0]['seconds']:.1f} s for" in shown
+    checked = influence(home, "model", "check", "strange", "--count", "3")
+    assert "3 checks of strange: 0 done already, 3 wait or go on." in checked.stdout
+    assert "No worker is alive" in checked.stderr
+    assert "200" in influence(home, "model", "check", "strange", "--count", "1000").stderr
+    assert json.loads(influence(home, "model", "show", "strange", "--json").stdout)["faithfulness"]["waiting"] == 3
 
 
 @pytest.mark.parametrize(

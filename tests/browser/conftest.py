@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import migrate, session_factory
 from app.settings import Settings
+from tests.web.checked import add_checks, add_documents
 from tests.web.filling import fill
 
 QUIET = [
@@ -104,6 +105,8 @@ def serving(home: Path, prepare: Callable[[Session], dict[str, str] | None]) -> 
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with models, and queries in every state."""
     with serving(tmp_path_factory.mktemp("served"), fill) as found:
+        add_checks(found.sessions, found.ids["fact"], "large")
+        add_documents(found.home, found.sessions)
         yield found
 
 
@@ -129,6 +132,11 @@ def chrome() -> Iterator[Browser]:
         browser.close()
 
 
+def _own(url: str, address: str) -> bool:
+    """Whether a request stays on the host; a blob is what the page itself has made, and is asked of nobody."""
+    return url.removeprefix("blob:").startswith(address)
+
+
 @contextmanager
 def opened(
     browser: Browser, address: str, *, theme: str = "light", script: bool = True, width: int = 1280
@@ -144,7 +152,7 @@ def opened(
     page = context.new_page()
     elsewhere: list[str] = []
     wrong: list[str] = []
-    page.on("request", lambda request: elsewhere.append(request.url) if not request.url.startswith(address) else None)
+    page.on("request", lambda request: None if _own(request.url, address) else elsewhere.append(request.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     try:

@@ -11,8 +11,26 @@ from tests.web.filling import add_catalog
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # Narrow pages differ in layout only: axe looks at those whose order changes, the width is measured on all.
-NARROW = ("gallery", "form", "result", "candidates", "sequence", "run", "running", "comparison", "status")
+NARROW = (
+    *("gallery", "form", "result", "distribution", "layers", "candidates", "sequence", "run", "running", "comparison"),
+    *("model", "study", "status", "form of many", "batch"),
+)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def collection(page: Page, query: str, run: str, sequence: int) -> str:
+    """A collection of a query and a sequence, both with notes."""
+    made = page.request.post("/api/v1/collections", data={"name": "Found", "description": "What for."}).json()
+    for item in ({"query": query}, {"query": query, "run": run, "sequence_id": sequence, "note": "why"}):
+        page.request.post(f"/api/v1/collections/{made['id']}/items", data=item)
+    return str(made["url"])
+
+
+def batch(page: Page) -> str:
+    """A batch that waits."""
+    defaults = {"models": ["small", "large"], "corpus": "demo"}
+    form = {"rows": [{"prompt": "The mill of Velm is", "completion": "old"}], "defaults": defaults, "label": "Mills"}
+    return str(page.request.post("/api/v1/batches", data=form).json()["url"])
 
 
 def addresses(page: Page, served: Served) -> dict[str, str]:
@@ -21,14 +39,25 @@ def addresses(page: Page, served: Served) -> dict[str, str]:
     runs = page.request.get(f"/api/v1/queries/{query}").json()["runs"]
     large = runs[-1]["id"]
     rows = page.request.get(f"/api/v1/runs/{large}/influences").json()["rows"]
+    spanish = page.request.get(f"/api/v1/queries/{served.ids['spanish']}").json()["runs"][-1]["id"]
     longest = max(rows, key=lambda row: len(row["tokens"]))["sequence_id"]
     return {
         "gallery": "/",
         "all queries": "/queries",
+        "collections": "/collections",
+        "a collection": collection(page, query, large, rows[0]["sequence_id"]),
+        "kind of problem": "/api/v1/problems/conflict",
         "form": "/queries/new",
         "form with preview": "/queries/new?prompt=The+first&completion=ruler&models=small&preview=1",
         "result": f"/queries/{query}",
         "negative result": f"/queries/{query}?sign=negative",
+        "chosen result": f"/queries/{query}?find=ruler&read=word&group=duplicates&colour=list&palette=paper",
+        "nothing found": f"/queries/{query}?find=zzz",
+        "distribution": f"/queries/{query}?view=distribution",
+        "lexical distribution": f"/queries/{served.ids['lexical']}?view=distribution",
+        "no distribution": f"/queries/{served.ids['indexed']}?view=distribution",
+        "layers": f"/queries/{query}?view=layers&palette=paper",
+        "layers of two": f"/queries/{query}?view=layers&model=small",
         "run": f"/queries/{query}?view=run",
         "lexical result": f"/queries/{served.ids['lexical']}",
         "indexed result": f"/queries/{served.ids['indexed']}",
@@ -40,6 +69,19 @@ def addresses(page: Page, served: Served) -> dict[str, str]:
         "run of candidates": f"/queries/{served.ids['versions']}?view=run",
         "sequence": f"/queries/{query}/sequences/{rows[0]['sequence_id']}?run={large}",
         "long sequence": f"/queries/{query}/sequences/{longest}?run={large}",
+        **{
+            name: f"/queries/{query}/sequences/{rows[place]['sequence_id']}?run={large}&{view}"
+            for name, place, view in (
+                ("words in the paper's colours", 0, "read=word&palette=paper"),
+                ("erased sequence", 0, "erase=output&read=sentence"),
+                ("erasure to be asked for", 1, "erase=zeroed"),
+                ("check under way", 1, ""),
+                ("failed check", 2, ""),
+                ("waiting check", 3, ""),
+            )
+        },
+        "document": "/corpora/demo/documents/almanac/0009",
+        "long document": "/corpora/demo/documents/prose/0007",
         "running": f"/queries/{served.ids['running']}",
         "queued": f"/queries/{served.ids['running']}?model=medium",
         "failed": f"/queries/{served.ids['failed']}?model=small",
@@ -49,8 +91,19 @@ def addresses(page: Page, served: Served) -> dict[str, str]:
         "script": f"/queries/{served.ids['script']}",
         "chooser": "/compare",
         "comparison": "/compare?runs=" + ",".join(run["id"] for run in runs),
+        "comparison of questions": f"/compare?runs={large},{spanish}&by=rank",
+        "form of many": "/queries/batch",
+        "batches": "/batches",
+        "batch": batch(page),
+        "queries found": "/queries?find=rosthaar&model=large",
+        "no query found": "/queries?find=nothing+like+it",
         "models": "/models",
+        "model": "/models/large",
         "corpora": "/corpora",
+        "corpus": "/corpora/demo",
+        "studies": "/studies",
+        "study": "/studies/word-order",
+        "study with pairs": "/studies/pbrf",
         "status": "/status",
         "about": "/about",
         "api": "/api/v1/docs",
@@ -94,7 +147,7 @@ def test_a_site_that_is_being_prepared_has_no_violation(chrome: Browser, tmp_pat
 
 def test_opened_details_and_the_filled_form_have_no_violation_either(chrome: Browser, served: Served) -> None:
     with opened(chrome, served.address) as page:
-        for name in ("sequence", "result", "models"):
+        for name in ("sequence", "result", "model", "study", "corpus"):
             page.goto(addresses(page, served)[name])
             page.evaluate("for (const item of document.querySelectorAll('details')) item.open = true")
             page.evaluate(AXE.read_text())

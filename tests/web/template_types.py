@@ -72,9 +72,9 @@ class Checker:
     _template: list[str] = field(default_factory=list)
     _seen: set[tuple[int, str]] = field(default_factory=set)
 
-    def check(self, template: str, page: type, shell: type) -> None:
-        """One page's template with all that it extends and includes."""
-        self._run(template, {"page": page, "shell": shell})
+    def check(self, template: str, page: type, shell: type | None) -> None:
+        """One page's template with all that it extends and includes; a file by itself has no shell around it."""
+        self._run(template, {"page": page} if shell is None else {"page": page, "shell": shell})
 
     def _run(self, template: str, scope: Scope) -> None:
         source, _, _ = self.environment.loader.get_source(self.environment, template)  # type: ignore[union-attr]

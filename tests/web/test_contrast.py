@@ -45,7 +45,7 @@ def test_there_are_sixteen_even_tints_up_to_56_percent() -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("tint", ["tint-pos", "tint-neg"])
+@pytest.mark.parametrize("tint", ["tint-pos", "tint-neg", "paper-tint-pos", "paper-tint-neg"])
 @pytest.mark.parametrize("ground", ["paper", "card", "soft"])
 def test_text_over_every_tint_keeps_seven_to_one(theme: str, tint: str, ground: str) -> None:
     for strength in strengths():
@@ -61,7 +61,7 @@ def test_quiet_text_and_links_keep_four_and_a_half_to_one(theme: str, text: str,
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("mark", ["pos", "neg", "edge"])
+@pytest.mark.parametrize("mark", ["pos", "neg", "paper-pos", "paper-neg", "edge"])
 def test_bars_underlines_and_edges_of_fields_keep_three_to_one(theme: str, mark: str) -> None:
     for ground in ("paper", "card"):
         assert contrast(colour(mark, theme), colour(ground, theme)) >= 3

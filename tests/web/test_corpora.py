@@ -47,7 +47,7 @@ def done(site: Site) -> tuple[str, str]:
 
 def test_the_page_names_the_parts_and_what_was_skipped(new_site: Site) -> None:
     grown(new_site, reading={"sequences": "packed"})
-    page = new_site.client.get("/corpora").text
+    page = new_site.client.get("/corpora/demo").text
     assert "/data/&lt;second&gt;.jsonl" in page
     assert "23 rows skipped: 22 not JSON, 1 no field &#39;text&#39;" in page
     assert "the first 20" in page
@@ -64,7 +64,7 @@ def test_the_page_names_the_parts_and_what_was_skipped(new_site: Site) -> None:
 
 
 def test_a_corpus_of_one_part_with_nothing_skipped_says_neither(new_site: Site) -> None:
-    page = new_site.client.get("/corpora").text
+    page = new_site.client.get("/corpora/demo").text
     assert "skipped" not in page
     assert "grown by" not in page
     assert "a document, or a piece of a long one" in page

@@ -46,7 +46,7 @@ def test_all_examples_were_found() -> None:
 
 
 def test_every_twin_that_the_text_names_exists(site: Site) -> None:
-    for address in re.findall(r"`(/[\w/{}.]+\.(?:json|csv|parquet))[^`]*`", TEXT):
+    for address in re.findall(r"`(/[\w/{}.]+\.(?:jsonl|json|csv|parquet|html))[^`]*`", TEXT):
         if address.startswith("/api/"):
             continue
         filled = address.replace("{query_id}", site.ids["fact"]).replace("{sequence_id}", "999999")

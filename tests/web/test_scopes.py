@@ -178,12 +178,13 @@ def test_csv_and_parquet_hold_scope_flags_and_what_they_rest_on(site: Site) -> N
     assert json.loads(table.schema.metadata[b"influences"])["scope"] == "indexed"
 
 
-def test_the_models_page_shows_indexes_that_are_there_and_on_their_way(site: Site) -> None:
-    text = page(site, "/models")
-    assert 'data-indexing="small demo"' in text
-    assert "making the index · 1,000 of 4,012" in words(text)
-    assert re.search(r"34 MB ?97 % of the exact top 10", words(text))
-    assert "influence index medium CORPUS" in words(text)
+def test_the_pages_of_models_show_indexes_that_are_there_and_on_their_way(site: Site) -> None:
+    on_its_way = page(site, "/models/small")
+    assert 'data-indexing="small demo"' in on_its_way
+    assert "making the index · 1,000 of 4,012" in words(on_its_way)
+    assert re.search(r"34 MB ?97 % of the exact top 10", words(page(site, "/models/large")))
+    assert "influence index medium demo" in words(page(site, "/models/medium"))
+    assert "recall 97 %" in words(page(site, "/models"))
     [large] = [model for model in site.client.get("/api/v1/models").json() if model["name"] == "large"]
     assert large["indexes"][0]["recall"] == RECALL
 

@@ -9,12 +9,18 @@ import pytest
 from jinja2 import DictLoader, StrictUndefined
 
 import app.web.context as context
-from app.web.context import ErrorPage, Shell
+from app.web.context import CollectionFile, ErrorPage, ResultFile, SequenceFile, Shell
 from app.web.rendering import environment
 from tests.web.template_types import Checker
 
 PAGES = Path("app/web/pages")
 RENDER = re.compile(r'render\(\s*request,\s*"([\w.]+)"')
+# Files that open offline have no shell around them.
+STANDALONE = {
+    "standalone_result.html": ResultFile,
+    "standalone_sequence.html": SequenceFile,
+    "standalone_collection.html": CollectionFile,
+}
 
 
 def page_of(template: str) -> type:
@@ -24,35 +30,40 @@ def page_of(template: str) -> type:
 
 def rendered() -> list[str]:
     """The templates that pages render by name."""
-    return sorted({found for path in PAGES.rglob("*.py") for found in RENDER.findall(path.read_text("utf-8"))})
+    return sorted({name for path in PAGES.rglob("*.py") for name in RENDER.findall(path.read_text("utf-8"))})
 
 
-def checked(template: str, page: type) -> Checker:
+def found(template: str, page: type, shell: type | None = Shell) -> list[str]:
     """What a checker finds in one page."""
     checker = Checker(environment())
-    checker.check(template, page, Shell)
-    return checker
+    checker.check(template, page, shell)
+    return checker.problems
 
 
 @pytest.mark.parametrize("template", rendered())
 def test_a_template_uses_only_what_its_context_documents(template: str) -> None:
-    assert checked(template, page_of(template)).problems == []
+    assert found(template, page_of(template)) == []
 
 
 def test_the_error_page_uses_only_what_its_context_documents() -> None:
-    assert checked("error.html", ErrorPage).problems == []
+    assert found("error.html", ErrorPage) == []
+
+
+@pytest.mark.parametrize("template", STANDALONE)
+def test_a_file_uses_only_what_its_context_documents(template: str) -> None:
+    assert found(template, STANDALONE[template], None) == []
 
 
 def test_every_template_belongs_to_a_page() -> None:
     """Of a template that no page renders, extends, includes or imports nothing would be checked."""
-    loaded, known = environment(), {*rendered(), "error.html"}
+    loaded, known = environment(), {*rendered(), "error.html", *STANDALONE}
     pattern = re.compile(r'{%-?\s*(?:extends|include|import|from)\s+"([\w.]+)"')
     waiting = list(known)
     while waiting:
         source, _, _ = loaded.loader.get_source(loaded, waiting.pop())  # type: ignore[union-attr]
-        found = set(pattern.findall(source)) - known
-        known |= found
-        waiting += found
+        new = set(pattern.findall(source)) - known
+        known |= new
+        waiting += new
     assert set(loaded.list_templates()) == known
 
 
@@ -85,7 +96,7 @@ def test_the_checker_finds_what_is_wrong(source: str, told: str) -> None:
     checker = Checker(made)
     try:
         checker.check("page.html", ErrorPage, Shell)
-        found = checker.problems
+        problems = checker.problems
     except Exception as error:  # jinja parses filters early
-        found = [str(error)]
-    assert any(told in problem for problem in found), found
+        problems = [str(error)]
+    assert any(told in problem for problem in problems), problems

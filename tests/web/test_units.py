@@ -107,15 +107,16 @@ def test_the_models_page_says_what_a_model_was_trained_on_and_reads_its_weights_
         more = {"training_tokens": 2_000_000_000_000, "chat_template": "{{ messages }}", "corpus": None}
         session.execute(update(Model).where(Model.name == "medium").values(**chosen, **more))
         session.commit()
-    text = page(raw, "/models")
-    told = words(text)
+    text = page(raw, "/models/medium")
     for name, value in (("GGUF file", "medium.Q4.gguf"), ("Adapter", "/adapters/lora"), ("Chat template", "yes")):
         assert f"<dt>{name}</dt><dd>{value}</dd>" in text
-    assert "2,000,000,000,000 tokens" in told
-    assert "<dt>Influence is over</dt><dd>the adapter&#39;s own matrices" in text
-    assert text.count("<dt>Trained on</dt><dd>unknown</dd>") == 1
-    assert REMEDY in text
-    assert "influence plan small demo" in told
+    assert "2,000,000,000,000 tokens" in words(text)
+    assert "Influence is over the adapter's own matrices" in words(text)
+    unknown = page(raw, "/models/large")
+    assert "<dt>Trained on</dt><dd>unknown</dd>" in unknown
+    assert REMEDY in unknown
+    assert "influence plan small demo" in words(page(raw, "/models/small"))
+    assert words(page(raw, "/models")).count("not known") == 1
     found = {one["name"]: one for one in raw.client.get("/api/v1/models").json()}
     assert (found["medium"]["training_tokens"], found["large"]["training_tokens"]) == (2_000_000_000_000, None)
     assert (found["medium"]["chat_template"], found["large"]["chat_template"]) == (True, False)

@@ -1,63 +1,163 @@
 """One frozen, typed context a page: all that its template may use, beside the shell around every page."""
 
-from app.web.context.api import ApiPage, Operation, ShapeView
-from app.web.context.asking import FIELDS, OPTIONAL, MeasuredIndex, NewQueryPage
-from app.web.context.catalog import AboutPage, CorporaPage, ModelsPage, StatusPage
-from app.web.context.compare import Column, ComparePage, JoinedRow, Pair, PlacedPiece, SameColumn, SameText
-from app.web.context.gallery import GalleryPage, QueriesPage, QueryGroup
+from app.web.context.api import ApiPage, Operation, OperationGroup, ProblemPage, ShapeView
+from app.web.context.asking import FIELDS, OPTIONAL, MeasuredIndex, NewQueryPage, OutlookPage
+from app.web.context.batches import BatchesPage, BatchFilled, BatchLine, BatchPage, BatchRunLine, NewBatchPage
+from app.web.context.catalog import (
+    AboutPage,
+    CorporaPage,
+    CorpusPage,
+    DocumentRow,
+    DocumentsView,
+    KindBar,
+    ModelLine,
+    ModelPage,
+    ModelsPage,
+    StatusPage,
+    Term,
+)
+from app.web.context.compare import (
+    Column,
+    ComparePage,
+    Held,
+    HeldList,
+    HeldRow,
+    JoinedRow,
+    Pair,
+    PlacedPiece,
+    SameColumn,
+    SameText,
+    SideGroup,
+    SideOption,
+)
+from app.web.context.document import DocumentPage
+from app.web.context.files import CollectionFile, Origin, ResultFile, SequenceFile
+from app.web.context.gallery import AnswerLine, Entry, Filter, GalleryPage, QueriesPage, QueryGroup
+from app.web.context.kept import CollectionPage, CollectionsPage, ItemView, SubjectView
+from app.web.context.listed import Carried, Controls, ListRow, ListView, Looks, Option
 from app.web.context.query import (
     CandidatesView,
     CandidateView,
-    ListRow,
-    ListView,
     ModelChip,
     OtherCompletions,
     ProfileView,
     QueryPage,
+    Urls,
     VersionPiece,
 )
-from app.web.context.sequence import GridRow, OtherRun, SequencePage
+from app.web.context.sequence import (
+    ChecksView,
+    ElsewhereRow,
+    GridRow,
+    MovedRow,
+    NeighbourView,
+    OtherRun,
+    ReadingView,
+    SequencePage,
+    Stretch,
+    SurroundingsView,
+)
 from app.web.context.shell import ErrorPage, FormError, Pager, Shell, Tab
+from app.web.context.spread import DistributionView, HeaviestRow, LayersTab, SignLayersView, SignTail, SizeRow
+from app.web.context.studies import StudiesPage, StudyPage
+from app.web.context.take import Citation, FileGroup, FileLink, TakeView
 
 __all__ = [
     "FIELDS",
     "OPTIONAL",
     "AboutPage",
+    "AnswerLine",
     "ApiPage",
+    "BatchFilled",
+    "BatchLine",
+    "BatchPage",
+    "BatchRunLine",
+    "BatchesPage",
     "CandidateView",
     "CandidatesView",
+    "Carried",
+    "ChecksView",
+    "Citation",
+    "CollectionFile",
+    "CollectionPage",
+    "CollectionsPage",
     "Column",
     "ComparePage",
+    "Controls",
     "CorporaPage",
+    "CorpusPage",
+    "DistributionView",
+    "DocumentPage",
+    "DocumentRow",
+    "DocumentsView",
+    "ElsewhereRow",
+    "Entry",
     "ErrorPage",
+    "FileGroup",
+    "FileLink",
+    "Filter",
     "FormError",
     "GalleryPage",
     "GridRow",
+    "HeaviestRow",
+    "Held",
+    "HeldList",
+    "HeldRow",
+    "ItemView",
     "JoinedRow",
+    "KindBar",
+    "LayersTab",
     "ListRow",
     "ListView",
+    "Looks",
     "MeasuredIndex",
     "ModelChip",
+    "ModelLine",
+    "ModelPage",
     "ModelsPage",
+    "MovedRow",
+    "NeighbourView",
+    "NewBatchPage",
     "NewQueryPage",
     "Operation",
+    "OperationGroup",
+    "Option",
+    "Origin",
     "OtherCompletions",
     "OtherRun",
+    "OutlookPage",
     "Page",
     "Pager",
     "Pair",
     "PlacedPiece",
+    "ProblemPage",
     "ProfileView",
     "QueriesPage",
     "QueryGroup",
     "QueryPage",
+    "ReadingView",
+    "ResultFile",
     "SameColumn",
     "SameText",
+    "SequenceFile",
     "SequencePage",
     "ShapeView",
     "Shell",
+    "SideGroup",
+    "SideOption",
+    "SignLayersView",
+    "SignTail",
+    "SizeRow",
     "StatusPage",
+    "Stretch",
+    "StudiesPage",
+    "StudyPage",
+    "SubjectView",
+    "SurroundingsView",
     "Tab",
+    "TakeView",
+    "Term",
+    "Urls",
     "VersionPiece",
 ]
 
@@ -66,12 +166,24 @@ Page = (
     | GalleryPage
     | QueriesPage
     | NewQueryPage
+    | OutlookPage
     | QueryPage
     | SequencePage
+    | DocumentPage
     | ComparePage
+    | NewBatchPage
+    | BatchPage
+    | BatchesPage
     | ModelsPage
+    | ModelPage
     | CorporaPage
+    | CorpusPage
     | StatusPage
+    | StudiesPage
+    | StudyPage
     | AboutPage
     | ApiPage
+    | ProblemPage
+    | CollectionsPage
+    | CollectionPage
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.services.shapes import CorpusView, IndexView, ModelView, TokenPreview
+from app.services.shapes import CorpusView, IndexView, ModelView, Outlook, TokenPreview
 from app.web.context.shell import FormError
 from app.web.filled import Filled
 
@@ -20,7 +20,26 @@ class MeasuredIndex:
 OPTIONAL = ("writer", "writing", "against", "counted", "completions")
 
 
-FIELDS = ("prompt", "completion", "format", "system", "models", "corpus", "keep", "scope", "candidates", *OPTIONAL)
+FIELDS = (
+    "prompt",
+    "completion",
+    "format",
+    "system",
+    "models",
+    "corpus",
+    "keep",
+    "scope",
+    "candidates",
+    "settings",
+    *OPTIONAL,
+)
+
+
+@dataclass(frozen=True)
+class OutlookPage:
+    """What the form's query would take, as a part of its page that is renewed while one writes."""
+
+    outlook: Outlook | None
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,7 @@ class NewQueryPage:
     corpora: tuple[CorpusView, ...]
     errors: tuple[FormError, ...] = ()
     previews: tuple[TokenPreview, ...] = ()
+    outlook: Outlook | None = None
 
     def error(self, name: str) -> FormError | None:
         """The first error of a field."""
@@ -53,6 +73,12 @@ class NewQueryPage:
     def readable(self) -> tuple[ModelView, ...]:
         """The models that can write a completion."""
         return tuple(model for model in self.choices if model.state != "failed")
+
+    @property
+    def settings_open(self) -> bool:
+        """Whether the settings are open: one is changed or wrong."""
+        chosen = (self.filled.damping, self.filled.rank, self.filled.precision)
+        return chosen != (Filled.damping, Filled.rank, Filled.precision) or self.error("settings") is not None
 
     @property
     def more_open(self) -> bool:

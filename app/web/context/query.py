@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from app.services.shapes import (
     CandidatePage,
     CandidateRow,
-    InfluencePage,
-    InfluenceRow,
     ModelView,
     QueryView,
     RunDetail,
@@ -15,46 +13,23 @@ from app.services.shapes import (
 )
 from app.services.units import Unit
 from app.web.charts import Chart, HistogramChart
+from app.web.context.kept import SubjectView
+from app.web.context.listed import ListView
 from app.web.context.shell import FormError, Pager, Tab
+from app.web.context.spread import DistributionView, LayersTab
+from app.web.context.take import TakeView
 from app.web.tokens import Piece, Snippet
 
 
 @dataclass(frozen=True)
 class ModelChip:
-    """A model of a query: a link to its run, with the run's state."""
+    """A model of a query: a link to its run, with the run's state and what is unusual in its settings."""
 
     run: RunView
     url: str
     current: bool
     size: str
-
-
-@dataclass(frozen=True)
-class ListRow:
-    """A ranked sequence as the list shows it: its score, as `value`, and those of its tokens are told in `unit`."""
-
-    row: InfluenceRow
-    url: str
-    snippet: Snippet
-    bar: float
-    spark: Chart
-    value: float
-    unit: Unit
-
-
-@dataclass(frozen=True)
-class ListView:
-    """The ranked list of one sign with its side column."""
-
-    page: InfluencePage
-    unit: Unit
-    why_raw: str
-    rows: tuple[ListRow, ...]
-    pager: Pager
-    colours: tuple[Tab, ...]
-    csv: str
-    parquet: str
-    json: str
+    settings: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +91,16 @@ class OtherCompletions:
 
 
 @dataclass(frozen=True)
+class Urls:
+    """Other views of the query, by name."""
+
+    home: str
+    distribution: str
+    layers: str
+    run: str
+
+
+@dataclass(frozen=True)
 class QueryPage:
     """`/queries/{id}`: one address for progress and result."""
 
@@ -126,13 +111,18 @@ class QueryPage:
     view: str
     sign: Sign
     version: int
+    urls: Urls
     again: str = ""
     others: OtherCompletions | None = None
+    subject: SubjectView | None = None
+    take: TakeView | None = None
     why_raw: str = ""
     detail: RunDetail | None = None
     listing: ListView | None = None
     profile: ProfileView | None = None
     histogram: HistogramChart | None = None
+    distribution: DistributionView | None = None
+    layers: LayersTab | None = None
     compare: str | None = None
     model: ModelView | None = None
     candidates: CandidatesView | None = None

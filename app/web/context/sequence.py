@@ -2,10 +2,21 @@
 
 from dataclasses import dataclass
 
-from app.services.shapes import InfluenceDetail, QueryView, RunView
+from app.services.shapes import (
+    CheckView,
+    CounterfactualResult,
+    InfluenceDetail,
+    KeptPlace,
+    Neighbour,
+    QueryView,
+    RunView,
+)
 from app.services.units import Unit
+from app.web.charts import Chart
+from app.web.context.kept import SubjectView
 from app.web.context.query import ProfileView
-from app.web.context.shell import FormError
+from app.web.context.shell import FormError, Tab
+from app.web.context.take import TakeView
 from app.web.tokens import Piece
 
 
@@ -32,6 +43,108 @@ class OtherRun:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Tokens that are read together under one tint, by their sum in the page's unit."""
+
+    css: str
+    value: float
+    tokens: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class ReadingView:
+    """The text as it is read: its stretches, the other ways to read it, and what the colours mean in this one.
+
+    name: what the colours show, in a word; aid: sentences on it; missing: the view waits for its check.
+    """
+
+    stretches: tuple[Stretch, ...]
+    readings: tuple[Tab, ...]
+    views: tuple[Tab, ...]
+    palettes: tuple[Tab, ...]
+    read: str
+    erase: str
+    name: str
+    aid: tuple[str, ...]
+    missing: bool
+    total: float
+
+
+@dataclass(frozen=True)
+class MovedRow:
+    """A predicted and a measured change of log p, in nats."""
+
+    what: str
+    predicted: float
+    measured: float
+    ratio: float | None
+    iterations: int
+    residual: float
+
+
+@dataclass(frozen=True)
+class ChecksView:
+    """The checks of the sequence: those there are, what they found in words, and where forms ask for one and change it.
+
+    chart: for each row a bar for what was predicted and one for what was measured.
+    seconds: what one has taken with this model; None where none was made yet.
+    """
+
+    ask: str
+    cancel: str
+    retry: str
+    counterfactual: CheckView | None
+    one_step: CheckView | None
+    erasure: CheckView | None
+    moved: tuple[MovedRow, ...]
+    chart: Chart | None
+    told: str
+    step_told: str
+    result: CounterfactualResult | None
+    seconds: float | None
+    erasure_seconds: float | None
+
+
+@dataclass(frozen=True)
+class NeighbourView:
+    """The sequence before or after in the document; `url` and `value` where the run keeps it.
+
+    text: of what it holds of the document the part that is nearest.
+    """
+
+    neighbour: Neighbour
+    text: str | None
+    url: str | None
+    value: float | None
+
+
+@dataclass(frozen=True)
+class ElsewhereRow:
+    """A place in the list of another query's run."""
+
+    place: KeptPlace
+    url: str
+    value: float
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class SurroundingsView:
+    """The sequence in its document, and in the lists of other queries.
+
+    document: the address of the document's page, None where there is none; pieces: how many sequences hold some of it;
+    place: which this one is, from 1.
+    """
+
+    document: str | None
+    pieces: int | None
+    place: int | None
+    previous: NeighbourView | None
+    next: NeighbourView | None
+    elsewhere: tuple[ElsewhereRow, ...]
+
+
+@dataclass(frozen=True)
 class SequencePage:
     """`/queries/{id}/sequences/{sid}?run=`: every token and layer of one sequence's influence."""
 
@@ -42,17 +155,23 @@ class SequencePage:
     why_raw: str
     value: float
     total: int
-    pieces: tuple[Piece, ...]
+    reading: ReadingView
+    checks: ChecksView
+    around: SurroundingsView
     grid: tuple[GridRow, ...]
     layer_sums: tuple[float, ...]
     profile: ProfileView
     rest: float
+    adds_up: bool
     heaviest_layer: str
     concentration: float
     previous: str | None
     next: str | None
     duplicate: str | None
     back: str
+    edit: str
     others: tuple[OtherRun, ...] = ()
+    subject: SubjectView | None = None
+    take: TakeView | None = None
     draft: str | None = None
     error: FormError | None = None

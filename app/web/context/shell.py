@@ -7,10 +7,14 @@ from app.services.shapes import ModelView, Status, WorkerView
 
 @dataclass(frozen=True)
 class Shell:
-    """What surrounds every page: the section that is open, and the state of things in the header."""
+    """What surrounds every page: the section that is open, and the state of things in the header.
+
+    palette: the colours of the two signs that the address names; empty where the browser may remember them.
+    """
 
     path: str
     status: Status | None
+    palette: str = ""
 
     @property
     def alive(self) -> list[WorkerView]:

@@ -2,8 +2,40 @@
 
 from fastapi import APIRouter
 
-from app.web.pages import about, api, candidates, catalog, compare, gallery, new_query, query, sequence
+from app.web.pages import (
+    about,
+    api,
+    batches,
+    candidates,
+    catalog,
+    collections,
+    compare,
+    documents,
+    gallery,
+    kept,
+    new_query,
+    query,
+    sequence,
+    studies,
+    taking,
+)
 
 router = APIRouter(include_in_schema=False)
-for module in (gallery, new_query, candidates, sequence, query, compare, catalog, about, api):
+for module in (
+    kept,
+    taking,
+    collections,
+    gallery,
+    new_query,
+    batches,
+    candidates,
+    sequence,
+    query,
+    compare,
+    documents,
+    catalog,
+    studies,
+    about,
+    api,
+):
     router.include_router(module.router)

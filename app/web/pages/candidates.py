@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from starlette.responses import RedirectResponse
 
 from app.services import candidate_results, queries, versions
 from app.services.errors import InvalidInput
 from app.services.shapes import Submitted
 from app.web.context import FormError
-from app.web.deps import DbSession, JobsDep
+from app.web.deps import DbSession, JobsDep, SettingsDep
 from app.web.exports import candidates_csv
 from app.web.filled import newlines
 from app.web.pages.query import Draft, candidates_page, choose_known
-from app.web.pages.sequence import SequenceId, edited_page
+from app.web.pages.sequence import choose, edited_page
 from app.web.rendering import render
+from app.web.sequence_view import SequenceChoice
 
 router = APIRouter(prefix="/queries/{query_id}")
 Text = Annotated[str, Form()]
@@ -44,19 +45,20 @@ def add_version(
 @router.post("/sequences/{sequence_id}/edits")
 def edit_sequence(
     request: Request,
-    query_id: str,
-    sequence_id: SequenceId,
     session: DbSession,
     jobs: JobsDep,
-    run: str,
+    settings: SettingsDep,
+    choice: Annotated[SequenceChoice, Depends(choose)],
     text: Text = "",
 ) -> Response:
     """Asks the run's question of a sequence and an edited version of it, and goes to that query."""
     try:
-        return _to(versions.edit_sequence(session, jobs, query_id, run, sequence_id, newlines(text)))
+        return _to(
+            versions.edit_sequence(session, jobs, choice.query_id, choice.run, choice.sequence_id, newlines(text))
+        )
     except InvalidInput as error:
         session.rollback()
-        page = edited_page(session, query_id, run, sequence_id, newlines(text), _told(error))
+        page = edited_page(session, settings.home.resolve(), choice, newlines(text), _told(error))
         return render(request, "sequence.html", page, 422)
 
 

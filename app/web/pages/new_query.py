@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse
 from app.services import candidates, catalog, queries
 from app.services.candidate_files import as_text, parse_file
 from app.services.errors import InvalidInput, ServiceError
-from app.services.shapes import Candidate, TokenPreview
+from app.services.outlook import outlook
+from app.services.shapes import Candidate, Outlook, TokenPreview
 from app.settings import Settings
-from app.web.context import FormError, NewQueryPage
+from app.web.context import FormError, NewQueryPage, OutlookPage
 from app.web.deps import DbSession, JobsDep, SettingsDep
 from app.web.filled import Filled
 from app.web.rendering import render
@@ -29,6 +30,7 @@ REMEDIES = {
     "candidates": "Give at least one text.",
     "format": "Choose text or chat.",
     "writing": "Give 1 to 256 tokens, a temperature from 0 to 10, and a whole number as seed.",
+    "settings": "Give a damping above 0, up to 1000, and a rank from 1 to 4096, or none.",
     "completions": "Give eight completions at most, the first included.",
 }
 
@@ -58,7 +60,30 @@ def page_of(
         corpora=tuple(catalog.corpora(session)),
         errors=errors,
         previews=previews,
+        outlook=_outlook(session, settings, filled),
     )
+
+
+def _outlook(session: Session, settings: Settings, filled: Filled) -> Outlook | None:
+    """What the form as it stands would take; None while it has no shape."""
+    try:
+        return outlook(session, settings, filled.checked())
+    except (ValidationError, ServiceError):
+        return None
+
+
+async def _sent(request: Request) -> AsyncIterator[FormData]:
+    # A file that was sent lies in a temporary file until it is closed.
+    async with request.form() as form:
+        yield form
+
+
+@router.post("/queries/new/outlook")
+def show_outlook(
+    request: Request, session: DbSession, settings: SettingsDep, sent: Annotated[FormData, Depends(_sent)]
+) -> Response:
+    """The part of the form's page that tells what its query would take."""
+    return render(request, "_outlook.html", OutlookPage(_outlook(session, settings, Filled.of(sent))))
 
 
 @router.get("/queries/new")
@@ -68,6 +93,9 @@ def show_form(request: Request, session: DbSession, settings: SettingsDep, previ
     if not filled.chosen:
         usable_models = tuple(model.name for model in catalog.models(session) if usable(model.state))
         filled = replace(filled, models=usable_models)
+    if not filled.corpus:
+        # The first is what the form shows as chosen.
+        filled = replace(filled, corpus=next((corpus.name for corpus in catalog.corpora(session)), ""))
     if "list" in request.query_params and not filled.candidates:
         filled = replace(filled, candidates=box_of(session, request.query_params["list"]))
     shown: tuple[TokenPreview, ...] = ()
@@ -101,12 +129,6 @@ def with_file(filled: Filled, sent: object) -> tuple[Filled, str | None]:
 def usable(state: str) -> bool:
     """Whether a model in this state can be asked: one still being prepared can, its run waits."""
     return state != "failed"
-
-
-async def _sent(request: Request) -> AsyncIterator[FormData]:
-    # A file that was sent lies in a temporary file until it is closed.
-    async with request.form() as form:
-        yield form
 
 
 @router.post("/queries")

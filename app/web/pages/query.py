@@ -1,31 +1,43 @@
 """`/queries/{id}`: one address for a query's progress and its result."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse
 
 from app.services import candidate_results, catalog, coverage, queries, results, units
+from app.services.annotations import Subject
 from app.services.errors import Conflict, NotFound
 from app.services.shapes import ModelView, QueryView, RunDetail, RunView, Sign
-from app.web import charts, words
-from app.web.context import CandidatesView, FormError, ListView, ModelChip, OtherCompletions, Pager, QueryPage, Tab
+from app.services.spans import Reading
+from app.web import charts, taking, words
+from app.web.charts import HistogramChart
+from app.web.choices import Choices, Colour, First, Palette, View
+from app.web.choosing import ListChosen
+from app.web.context import (
+    CandidatesView,
+    FormError,
+    ModelChip,
+    OtherCompletions,
+    Pager,
+    ProfileView,
+    QueryPage,
+    TakeView,
+    Urls,
+)
 from app.web.deps import DbSession, JobsDep
-from app.web.exports import influences_csv, influences_parquet
 from app.web.filled import asked_again
+from app.web.listed import PAGE, list_view
 from app.web.rendering import render
+from app.web.spread import distribution_view, layers_tab
+from app.web.subjects import subject_view
 from app.web.versions import candidate_views
-from app.web.views import address, list_rows, profile_view, query_path
+from app.web.views import address, profile_view, query_path
 
 router = APIRouter(prefix="/queries")
-PAGE = 50
 MOST_COMPARED = 4
-# No list is longer: the candidates of a query.
-LONGEST = 2_000
-View = Literal["list", "run", "candidates"]
-Colour = Literal["row", "list"]
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
@@ -37,42 +49,15 @@ class Draft:
     error: FormError | None = None
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What the address says about the view."""
-
-    query_id: str
-    model: str
-    sign: Sign
-    view: View
-    page: int
-    colour: Colour
-    home: View = "list"
-    reference: int = 1
-    change: int | None = None
-
-    def url(self, **changed: str | int | None) -> str:
-        """This view's address with some of it changed; what stands at its default is left out."""
-        state: dict[str, str | int | None] = {
-            "model": self.model,
-            "sign": self.sign,
-            "view": self.view,
-            "page": self.page,
-            "colour": self.colour,
-            "reference": self.reference,
-        }
-        state.update(changed)
-        defaults = {"sign": "positive", "view": self.home, "page": 1, "colour": "row", "reference": 1}
-        kept = {name: value for name, value in state.items() if value != defaults.get(name)}
-        return address(query_path(self.query_id), **kept)
-
-
-def choose_run(query: QueryView, model: str | None) -> RunView:
-    """The run of the model asked for; without one the last that is done, for models stand small to large."""
+def choose_run(query: QueryView, model: str | None, run_id: str | None = None) -> RunView:
+    """The run, or the newest of the model asked for; without either the last done: models stand small to large."""
+    if run_id is not None:
+        return choose_known(query, run_id)
     if model is None:
         done = [run for run in query.runs if run.state == "done"]
+        usual = [run for run in done if not run.settings.label]
         busy = [run for run in query.runs if run.state == "running"]
-        return (done[-1:] or busy[-1:] or query.runs)[0]
+        return (usual[-1:] or done[-1:] or busy[-1:] or query.runs)[0]
     found = [run for run in query.runs if run.model == model]
     if not found:
         known = ", ".join(run.model for run in query.runs)
@@ -90,43 +75,20 @@ def _chips(query: QueryView, run: RunView, choices: Choices, sizes: dict[str, Mo
         return words.size(known.parameters) if known and known.parameters else ""
 
     return tuple(
-        ModelChip(other, choices.url(model=other.model, page=1), other.id == run.id, size(other.model))
+        ModelChip(
+            other,
+            choices.url(model=other.model, run=run_named(query, other), page=1),
+            other.id == run.id,
+            size(other.model),
+            other.settings.label,
+        )
         for other in query.runs
     )
 
 
-def _tabs(choices: Choices) -> tuple[Tab, ...]:
-    listed = choices.view == "list"
-    candidates = Tab("Candidates", choices.url(view="candidates", page=1), choices.view == "candidates")
-    return (
-        *((candidates,) if choices.home == "candidates" else ()),
-        Tab("Positive", choices.url(sign="positive", view="list", page=1), listed and choices.sign == "positive"),
-        Tab("Negative", choices.url(sign="negative", view="list", page=1), listed and choices.sign == "negative"),
-        Tab("Run", choices.url(view="run", page=1), choices.view == "run"),
-    )
-
-
-def _listing(session: Session, run: RunView, choices: Choices) -> ListView:
-    offset = (choices.page - 1) * PAGE
-    page = results.influences(session, run.id, choices.sign, offset, PAGE)
-    last = offset + len(page.rows)
-    pager = Pager(
-        first=offset + 1,
-        last=last,
-        total=page.total,
-        previous=choices.url(page=choices.page - 1) if choices.page > 1 else None,
-        next=choices.url(page=choices.page + 1) if last < page.total else None,
-    )
-    colours = (
-        Tab("each row", choices.url(colour="row"), choices.colour == "row"),
-        Tab("this list", choices.url(colour="list"), choices.colour == "list"),
-    )
-    unit = units.unit(page.training_sequences)
-    rows = list_rows(page.rows, page.layers, choices.query_id, run.id, unit, by_list=choices.colour == "list")
-    csv = address(f"{query_path(choices.query_id)}/influences.csv", run=run.id, sign=choices.sign)
-    parquet = address(f"{query_path(choices.query_id)}/influences.parquet", run=run.id, sign=choices.sign)
-    json = address(f"/api/v1/runs/{run.id}/influences", sign=choices.sign, offset=offset, limit=PAGE)
-    return ListView(page, unit, units.why_raw(run.model), rows, pager, colours, csv, parquet, json)
+def run_named(query: QueryView, run: RunView) -> str | None:
+    """The run's id where its model alone would not tell it: there are others of it, with other settings."""
+    return run.id if sum(other.model == run.model for other in query.runs) > 1 else None
 
 
 def _candidates(session: Session, run: RunView, choices: Choices, draft: Draft) -> CandidatesView:
@@ -182,26 +144,46 @@ def _compare_url(query: QueryView) -> str | None:
     return f"/compare?runs={','.join(done)}" if len(done) > 1 else None
 
 
+def _beside(detail: RunDetail, sign: Sign) -> tuple[ProfileView | None, HistogramChart | None]:
+    """The small charts beside a list."""
+    found, scores = detail.layer_profile, detail.distribution
+    profile = profile_view(getattr(found, sign), found.layers) if found else None
+    return profile, charts.histogram(scores.histogram) if scores else None
+
+
+def _urls(choices: Choices) -> Urls:
+    return Urls(
+        home=choices.to(choices.home),
+        distribution=choices.to("distribution"),
+        layers=choices.to("layers"),
+        run=choices.to("run"),
+    )
+
+
 def _page(session: Session, query: QueryView, version: int, run: RunView, choices: Choices, draft: Draft) -> QueryPage:
     models = {model.name: model for model in catalog.models(session)}
     detail: RunDetail | None = None
-    listing = profile = histogram = candidates = None
+    listing = profile = histogram = candidates = distribution = layers = None
     if run.state == "done" or choices.view == "run":
         detail = results.run(session, run.id)
-    if detail and run.state == "done" and choices.view == "list":
-        listing = _listing(session, run, choices)
-        if detail.layer_profile:
-            layers = detail.layer_profile
-            profile = profile_view(getattr(layers, choices.sign), layers.layers)
-        if detail.distribution:
-            histogram = charts.histogram(detail.distribution.histogram)
-    if run.state == "done" and choices.view == "candidates":
-        candidates = _candidates(session, run, choices, draft)
+    if detail and run.state == "done":
+        known = detail.provenance.training_sequences
+        match choices.view:
+            case "list":
+                listing = list_view(session, query, run, choices)
+                profile, histogram = _beside(detail, choices.sign)
+            case "candidates":
+                candidates = _candidates(session, run, choices, draft)
+            case "distribution":
+                distribution = distribution_view(detail, units.unit(known))
+            case "layers":
+                layers = layers_tab(session, run.id, choices, known)
     return QueryPage(
         query=query,
         run=run,
         chips=_chips(query, run, choices, models),
-        tabs=_tabs(choices),
+        tabs=choices.tabs(),
+        urls=_urls(choices),
         view=choices.view,
         sign=choices.sign,
         version=version,
@@ -210,9 +192,12 @@ def _page(session: Session, query: QueryView, version: int, run: RunView, choice
         listing=listing,
         profile=profile,
         histogram=histogram,
+        distribution=distribution,
+        layers=layers,
         compare=_compare_url(query),
-        again=asked_again(query),
+        again=asked_again(query, run),
         others=_others(session, query, run),
+        subject=subject_view(session, Subject(query.id), choices.url()),
         model=models.get(run.model),
         candidates=candidates,
     )
@@ -222,20 +207,6 @@ def _page(session: Session, query: QueryView, version: int, run: RunView, choice
 def query_json(query_id: str, session: DbSession) -> QueryView:
     """The query as `GET /api/v1/queries/{id}` gives it."""
     return queries.get(session, query_id)
-
-
-@router.get("/{query_id}/influences.csv")
-def query_csv(query_id: str, session: DbSession, run: str, sign: Sign = "positive") -> Response:
-    """All rows of a run's list of one sign."""
-    choose_known(queries.get(session, query_id), run)
-    return influences_csv(results.influences(session, run, sign, 0, LONGEST))
-
-
-@router.get("/{query_id}/influences.parquet")
-def query_parquet(query_id: str, session: DbSession, run: str, sign: Sign = "positive") -> Response:
-    """The same rows with every token's and layer's influence, as Parquet."""
-    choose_known(queries.get(session, query_id), run)
-    return influences_parquet(results.influences(session, run, sign, 0, LONGEST))
 
 
 def choose_known(query: QueryView, run_id: str | None) -> RunView:
@@ -253,6 +224,7 @@ def show_query(
     request: Request,
     query_id: str,
     session: DbSession,
+    listed: ListChosen,
     model: str | None = None,
     sign: Sign = "positive",
     view: View | None = None,
@@ -260,15 +232,32 @@ def show_query(
     colour: Colour = "row",
     reference: PageNumber = 1,
     change: PageNumber | None = None,
+    run: str | None = None,
+    read: Reading = "token",
+    palette: Palette | None = None,
+    first: First = "50",
 ) -> Response:
     """A query: progress while a run goes on, then its ranked sequences, or what made them."""
     version = queries.version(session, query_id)
     query = queries.get(session, query_id)
-    run = choose_run(query, model)
+    shown = choose_run(query, model, run)
     home: View = "list" if query.candidates is None else "candidates"
     chosen = home if view is None or (view == "candidates" and home == "list") else view
-    choices = Choices(query_id, run.model, sign, chosen, page, colour, home, reference, change)
-    return render(request, "query.html", _page(session, query, version, run, choices, Draft()))
+    named = run_named(query, shown)
+    seen = Choices(query_id, shown.model, sign, chosen, page, colour, home, reference, change, run=named)
+    choices = replace(seen, listed=listed, read=read, palette=palette, first=first)
+    made = _page(session, query, version, shown, choices, Draft())
+    return render(request, "query.html", replace(made, take=_take(session, request, made, page)))
+
+
+def _take(session: Session, request: Request, made: QueryPage, number: int) -> TakeView | None:
+    """What the view offers to take away; nothing of a run that is not done."""
+    if made.detail is None or made.run.state != "done":
+        return None
+    server = str(request.base_url).rstrip("/")
+    if made.listing is None:
+        return taking.of_run(server, made.query, made.detail)
+    return taking.of_list(session, server, made.query, made.detail, made.listing.page, number)
 
 
 def candidates_page(session: Session, query_id: str, run_id: str, draft: Draft) -> QueryPage:
@@ -276,13 +265,15 @@ def candidates_page(session: Session, query_id: str, run_id: str, draft: Draft) 
     version = queries.version(session, query_id)
     query = queries.get(session, query_id)
     run = choose_known(query, run_id)
-    choices = Choices(query_id, run.model, "positive", "candidates", 1, "row", "candidates")
+    named = run_named(query, run)
+    choices = Choices(query_id, run.model, "positive", "candidates", 1, "row", "candidates", run=named)
     return _page(session, query, version, run, choices, draft)
 
 
 def _back(query: QueryView, run: str | None) -> Response:
-    named = next((item.model for item in query.runs if item.id == run), None)
-    return RedirectResponse(address(query_path(query.id), model=named), status_code=303)
+    chosen = next((item for item in query.runs if item.id == run), None)
+    state = {} if chosen is None else {"model": chosen.model, "run": run_named(query, chosen)}
+    return RedirectResponse(address(query_path(query.id), **state), status_code=303)
 
 
 @router.post("/{query_id}/everything")

@@ -1,0 +1,88 @@
+"""A sequence read by keys alone, and a check followed from its button to its words."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.database import writing
+from app.models import Check
+from tests.browser.conftest import Served
+from tests.web.checked import COUNTERFACTUAL
+
+pytestmark = pytest.mark.browser
+
+
+def sequence(tab: Page, served: Served, place: int) -> str:
+    """The address of a sequence of the large model's list."""
+    query = served.ids["fact"]
+    run = tab.request.get(f"/api/v1/queries/{query}").json()["runs"][-1]["id"]
+    rows = tab.request.get(f"/api/v1/runs/{run}/influences").json()["rows"]
+    return f"/queries/{query}/sequences/{rows[place]['sequence_id']}?run={run}"
+
+
+def test_a_sequence_is_read_by_keys_alone_and_one_list_tells_them(tab: Page, served: Served) -> None:
+    tab.goto(sequence(tab, served, 5) + "&read=sentence")
+    tokens = tab.locator("[data-pos]")
+    readout = tab.locator("[data-readout]")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator("[data-pos='1']")).to_have_class(re.compile(r"\bsel\b"))
+    expect(tab.locator("[data-pos='2']")).to_have_class(re.compile(r"\bnxt\b"))
+    # The sentence around the token is told with its sum.
+    expect(readout).to_contain_text("sentence “")
+    tab.locator("[data-grid] .scroll").focus()
+    tab.keyboard.press("ArrowDown")
+    expect(readout).to_contain_text("layer 6")
+    tab.keyboard.press("End")
+    expect(tokens.last).to_have_class(re.compile(r"\bsel\b"))
+    expect(readout).to_contain_text("nothing: it is the last")
+    tab.keyboard.press("Home")
+    expect(tokens.first).to_have_class(re.compile(r"\bsel\b"))
+    tab.keyboard.press("Escape")
+    expect(tab.locator(".sel")).to_have_count(0)
+
+    tab.keyboard.press("?")
+    listed = tab.get_by_role("dialog", name="Keyboard")
+    expect(listed).to_contain_text("along the tokens")
+    expect(listed).to_contain_text("the next sequence")
+    # While the list is open the keys are its own.
+    here = tab.url
+    tab.keyboard.press("j")
+    assert tab.url == here
+    tab.keyboard.press("Escape")
+    expect(listed).not_to_be_visible()
+    tab.keyboard.press("j")
+    tab.wait_for_url(lambda url: url != here)
+    assert "read=sentence" in tab.url
+    tab.get_by_role("button", name="Keyboard").click()
+    expect(listed).to_be_visible()
+    tab.keyboard.press("Escape")
+    # What is typed into a field is text.
+    here = tab.url
+    tab.get_by_text("Edit this text and score it again").click()
+    tab.get_by_label("Text of the edited version").press_sequentially("jk?")
+    expect(listed).not_to_be_visible()
+    assert tab.url == here
+
+
+def test_a_check_is_followed_from_its_button_to_its_words(tab: Page, served: Served) -> None:
+    tab.goto(sequence(tab, served, 6))
+    tab.get_by_role("button", name="Check it").click()
+    tab.wait_for_url("**#checks")
+    box = tab.locator("#checks")
+    expect(box).to_contain_text("waiting for a worker")
+    key = box.get_attribute("data-check")
+
+    def put(**fields: object) -> None:
+        with writing(served.sessions) as session:
+            row = session.get_one(Check, key)
+            for name, value in fields.items():
+                setattr(row, name, value)
+
+    put(state="running", stage="solving", done=12, total=48)
+    expect(box).to_contain_text("re-optimising with and without the sequence")
+    expect(box.locator("progress")).to_have_attribute("value", "12")
+    put(state="done", result=COUNTERFACTUAL, seconds=12.0, device="cpu")
+    expect(box).to_contain_text("The direction is right, the size is overstated 12 times.")
+    expect(box.get_by_role("row", name=re.compile("a copy less"))).to_contain_text("−0.520")
