@@ -3,9 +3,10 @@
 Every worker sweeps. Rows in the product's database say what ought to be done; the queue says what is being done.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from app.jobs.client import Jobs
 from app.models import Check, Model, Rescue, Run, StoredIndex, Worker
 from app.settings import Settings
 
+Row = TypeVar("Row")
 log = structlog.get_logger("influence.jobs")
 
 MOST_RESCUES = 3
@@ -111,6 +113,22 @@ class Sweep:
         if again:
             self.jobs.enqueue_run(run.id, run.attempt)
 
+    def _see_to(
+        self,
+        waiting: list[Row],
+        job_of: Callable[[Row], str],
+        enqueue: Callable[[Row], None],
+        give_up: Callable[[Row], None],
+    ) -> None:
+        """Enqueue what has no job, and give up what has one that is over without having ended it."""
+        jobs = self.board.jobs({job_of(row) for row in waiting})
+        for row in waiting:
+            job = jobs.get(job_of(row))
+            if job is None:
+                enqueue(row)
+            elif not job.alive:
+                give_up(row)
+
     def models(self) -> None:
         """See that every model that waits or is being prepared has a job that is not over."""
         with self.sessions() as session:
@@ -119,13 +137,12 @@ class Sweep:
                     select(Model).where(Model.state.in_(("waiting", "preparing")), Model.created_at < _now() - GRACE)
                 )
             )
-        jobs = self.board.jobs({names.preparation_workflow(row.name, row.attempt) for row in waiting})
-        for row in waiting:
-            job = jobs.get(names.preparation_workflow(row.name, row.attempt))
-            if job is None:
-                self.jobs.enqueue_preparation(row.name, row.attempt)
-            elif not job.alive:
-                self._give_up_model(row)
+        self._see_to(
+            waiting,
+            lambda row: names.preparation_workflow(row.name, row.attempt),
+            lambda row: self.jobs.enqueue_preparation(row.name, row.attempt),
+            self._give_up_model,
+        )
 
     def _give_up_model(self, seen: Model) -> None:
         with writing(self.sessions) as session:
@@ -145,13 +162,12 @@ class Sweep:
                     )
                 )
             )
-        jobs = self.board.jobs({_job_of_index(row) for row in waiting})
-        for row in waiting:
-            job = jobs.get(_job_of_index(row))
-            if job is None:
-                self.jobs.enqueue_index(row.model, row.corpus, row.attempt)
-            elif not job.alive:
-                self._give_up_index(row)
+        self._see_to(
+            waiting,
+            lambda row: names.index_workflow(row.model, row.corpus, row.attempt),
+            lambda row: self.jobs.enqueue_index(row.model, row.corpus, row.attempt),
+            self._give_up_index,
+        )
 
     def _give_up_index(self, seen: StoredIndex) -> None:
         with writing(self.sessions) as session:
@@ -168,13 +184,12 @@ class Sweep:
                     select(Check).where(Check.state.in_(("queued", "running")), Check.queued_at < _now() - GRACE)
                 )
             )
-        jobs = self.board.jobs({names.check_workflow(row.id, row.attempt) for row in waiting})
-        for row in waiting:
-            job = jobs.get(names.check_workflow(row.id, row.attempt))
-            if job is None:
-                self.jobs.enqueue_check(row.id, row.attempt)
-            elif not job.alive:
-                self._give_up_check(row)
+        self._see_to(
+            waiting,
+            lambda row: names.check_workflow(row.id, row.attempt),
+            lambda row: self.jobs.enqueue_check(row.id, row.attempt),
+            self._give_up_check,
+        )
 
     def _give_up_check(self, seen: Check) -> None:
         with writing(self.sessions) as session:
@@ -198,10 +213,6 @@ def _dead(session: Session, settings: Settings) -> set[str]:
 def _job_of(run: Run) -> str:
     """The job that will answer the run: that of its scan, which has the scan's id, or its own."""
     return run.scan_id or names.run_workflow(run.id, run.attempt)
-
-
-def _job_of_index(row: StoredIndex) -> str:
-    return names.index_workflow(row.model, row.corpus, row.attempt)
 
 
 def _led_by(run: Run, job: Job | None) -> bool:
