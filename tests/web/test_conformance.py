@@ -73,7 +73,7 @@ def test_the_api_answers_as_its_document_says(new_site: Site, method: str, path:
     # A name that the shape allows and the catalogue does not have is refused with 422: that is no mismatch.
     by_value = CHECKS.get_one("positive_data_acceptance")
 
-    @settings(max_examples=12, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=document[path][method].as_strategy())
     def sent(case: Any) -> None:
         case.call_and_validate(excluded_checks=[by_value])

@@ -123,7 +123,7 @@ def test_a_completion_that_is_not_written_yet_says_who_is_to_write_it(new_site: 
     text = page(new_site, address)
     # What it wrote follows the prompt as it stands.
     assert 'Rosthaar was<span class="completion">mar</span>' in text
-    assert re.search(r'written by <a href="/models#large">large</a>, temperature 0.8, seed 3', text)
+    assert re.search(r'written by <a href="/models/large">large</a>, temperature 0.8, seed 3', text)
 
 
 ASKED_AGAIN = [
