@@ -272,7 +272,7 @@ def test_the_command_of_a_run_asks_the_same_question(
         raise typer.Exit(code)
 
     monkeypatch.setattr("app.cli.asking.leave", leave)
-    monkeypatch.setattr("app.cli.opened.get_settings", lambda: world.settings)
+    monkeypatch.setattr("app.cli.connected.get_settings", lambda: world.settings)
     done = CliRunner().invoke(cli, [*words[1:], "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["runs"][0]["id"] == run
