@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smollm2 real test check browser bench clean test-app test-rest
+.PHONY: help setup demo smollm2 real test check browser bench clean test-commands test-app test-rest
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,14 +47,18 @@ check: setup ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Two processes, which two cores run side by side; what each says comes when it is done.
+# Three processes, which two cores run side by side; what each says comes when it is done.
 test: setup browser check ## everything the tests need, and the tests
-	$(MAKE) --no-print-directory -j2 --output-sync=target test-app test-rest
+	$(MAKE) --no-print-directory -j3 --output-sync=target test-commands test-app test-rest
 
 QUICK := -m "not slow and not gpu" -p no:cacheprovider
 
+# The commands and the workers run in processes of their own, so this one waits for much of its time.
+test-commands:
+	$(BIN)/pytest $(QUICK) tests/app/test_*.py
+
 test-app:
-	$(BIN)/pytest $(QUICK) tests/app
+	$(BIN)/pytest $(QUICK) --ignore-glob='tests/app/test_*.py' tests/app
 
 test-rest:
 	$(BIN)/pytest $(QUICK) --ignore=tests/app tests
