@@ -72,7 +72,8 @@ def window(values: Sequence[float], size: int = SNIPPET_TOKENS) -> tuple[int, in
     for value in values:
         total.append(total[-1] + abs(value))
     start = max(range(len(values) - size + 1), key=lambda i: (round(total[i + size] - total[i], 12), -i))
-    inside = [i for i in range(start, start + size) if level(values[i], scale_of(values))]
+    scale = scale_of(values)
+    inside = [i for i in range(start, start + size) if level(values[i], scale)]
     slack = (size - (inside[-1] - inside[0] + 1)) // 2 if inside else 0
     centred = inside[0] - slack if inside else start
     first = min(max(centred, 0), len(values) - size)
