@@ -1,5 +1,6 @@
 """Column types: arrays that carry their dtype and shape, and times that always know their zone."""
 
+import math
 import struct
 from datetime import UTC, datetime
 from typing import Literal, cast
@@ -30,7 +31,7 @@ def unpack(data: bytes) -> Array:
     dtype, axes = np.dtype(data[3:6].decode()), data[6]
     start = 7 + 4 * axes
     shape = struct.unpack(f"<{axes}I", data[7:start])
-    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    expected = math.prod(shape) * dtype.itemsize
     if len(data) - start != expected:
         raise ValueError(f"A stored array of shape {shape} needs {expected} bytes and has {len(data) - start}.")
     return cast(Array, np.frombuffer(data, dtype, offset=start).reshape(shape))

@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Literal, cast
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from app.models import Corpus, Influence, Query, Run
 from app.services import joining, layers, results, units, views
@@ -15,6 +15,7 @@ from app.services.run_settings import RunSettings
 from app.services.shapes import Agreement, ComparedRun, ComparedSequence, Comparison, Scope, Sign
 
 JoinedBy = Literal["sequence", "document"]
+JOINED_BY = ("rank", "sequence_id", "influence", "document", "kind", "text", "documents")
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ def _place(row: joining.Row) -> tuple[int, int]:
     return min(one.rank for one in found), found[0].sequence_id
 
 
-def told(session: Session, lists: Lists, limit: int = 50) -> Comparison:
-    """The comparison of joined lists, by the first `limit` sequences of each."""
+def told(session: Session, lists: Lists, limit: int = 50, rows: int | None = None) -> Comparison:
+    """The comparison of joined lists, by the first `limit` sequences of each; of each run the first `rows` in full."""
     return Comparison(
         sign=lists.sign,
         joined_by=lists.joined_by,
-        runs=[_compared_run(session, run, lists.sign, limit) for run in lists.runs],
+        runs=[_compared_run(session, run, lists.sign, limit if rows is None else rows) for run in lists.runs],
         sequences=_sequences(lists, limit),
         agreements=_agreements(session, lists.runs, lists.kept, lists.joined_by),
     )
@@ -94,7 +95,8 @@ def _named(query: Query) -> str:
 
 def _kept(session: Session, run: Run, sign: Sign) -> list[Influence]:
     chosen = select(Influence).where(Influence.run_id == run.id, Influence.sign == sign).order_by(Influence.rank)
-    return list(session.scalars(chosen))
+    # Lists are joined without what their tokens hold, which is most of a row.
+    return list(session.scalars(chosen.options(load_only(*(getattr(Influence, name) for name in JOINED_BY)))))
 
 
 def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> ComparedRun:
@@ -112,7 +114,7 @@ def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> Compare
         layers=run.layers,
         settings=RunSettings.model_validate(run.settings).choices,
         layer_profile=[] if profile is None else getattr(profile, sign),
-        thirds=getattr(layers.layers(session, run.id), sign).thirds,
+        thirds=layers.thirds_of(session, run, sign),
         rows=results.rows(session, run, sign, 0, limit),
     )
 

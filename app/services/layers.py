@@ -1,5 +1,6 @@
 """Where in the network the heaviest sequences of a run act: by layer, by third, and each sequence by itself."""
 
+from collections.abc import Sequence as Many
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -31,13 +32,18 @@ def layers(session: Session, run_id: str, first: int | None = None) -> LayersVie
     )
 
 
+def thirds_of(session: Session, run: Run, sign: Sign) -> list[Third]:
+    """What each third of the network holds of all kept sequences of one sign; none for fewer than three layers."""
+    chosen = select(Influence.layer).where(Influence.run_id == run.id, Influence.sign == sign)
+    return _thirds(_table(session.scalars(chosen.order_by(Influence.rank)).all(), run), run.layers)
+
+
 def _of_sign(session: Session, run: Run, sign: Sign, first: int | None) -> SignLayers:
     wanted = (Influence.rank, Influence.sequence_id, Influence.document, Influence.text, Influence.influence)
     chosen = select(*wanted, Influence.layer).where(Influence.run_id == run.id, Influence.sign == sign)
     rows = session.execute(chosen.order_by(Influence.rank).limit(first)).all()
     unit = units.unit(run.training_sequences)
-    table = np.array([row.layer for row in rows], dtype=np.float64).reshape(len(rows), len(run.layers))
-    table /= unit.divisor
+    table = _table([row.layer for row in rows], run)
     return SignLayers(
         sign=sign,
         sequences=len(rows),
@@ -46,6 +52,12 @@ def _of_sign(session: Session, run: Run, sign: Sign, first: int | None) -> SignL
         thirds=_thirds(table, run.layers),
         rows=[_row(row, values, unit) for row, values in zip(rows, table, strict=True)],
     )
+
+
+def _table(rows: Many[NDArray[np.float32]], run: Run) -> NDArray[np.float64]:
+    """The influence of each sequence by layer, in the run's unit."""
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(run.layers))
+    return table / units.unit(run.training_sequences).divisor
 
 
 def _row(row: Any, values: NDArray[np.float64], unit: Unit) -> SequenceLayers:

@@ -33,9 +33,9 @@ RunsText = Annotated[str, Query(description="run ids, separated by commas")]
 PairText = Annotated[str, Query(pattern=r"^[0-3]-[0-3]$", description="which two columns are held against each other")]
 
 
-def _columns(session: Session, found: Comparison, show: int, frame: Frame) -> tuple[Column, ...]:
+def _columns(session: Session, found: Comparison, frame: Frame) -> tuple[Column, ...]:
     keys = [_keys(found, index) for index in range(len(found.runs))]
-    shown = [[keys[index][row.sequence_id] for row in run.rows[:show]] for index, run in enumerate(found.runs)]
+    shown = [[keys[index][row.sequence_id] for row in run.rows] for index, run in enumerate(found.runs)]
     names = compared.names(found.runs)
     palette = frame.state["palette"]
     look = Look(palette=None if palette is None else str(palette))
@@ -50,7 +50,7 @@ def _columns(session: Session, found: Comparison, show: int, frame: Frame) -> tu
                 unit=unit,
                 url=address(query_path(run.query), model=run.model, run=run.run, sign=found.sign),
                 again=_again(session, run),
-                rows=list_rows(run.rows[:show], run.layers, run.query, run.run, unit, look),
+                rows=list_rows(run.rows, run.layers, run.query, run.run, unit, look),
                 profile=profile,
                 depth=charts.depth(run.layer_profile, profile.layers),
                 sides=compared.instead(session, found.runs, run),
@@ -122,7 +122,7 @@ def _carried(frame: Frame) -> tuple[Carried, ...]:
 
 def _page(session: Session, frame: Frame, sign: Sign, show: int, pair: str, by: By) -> ComparePage:
     lists = comparison.join(session, list(frame.runs), sign)
-    found = comparison.told(session, lists, LIMIT)
+    found = comparison.told(session, lists, LIMIT, show)
     names, at = compared.names(found.runs), frame.state["at"]
     left, right = _pair(pair, len(names))
 
@@ -148,7 +148,7 @@ def _page(session: Session, frame: Frame, sign: Sign, show: int, pair: str, by: 
             tab("Positive", current=sign == "positive", sign=None, at=None),
             tab("Negative", current=sign == "negative", sign="negative", at=None),
         ),
-        columns=_columns(session, found, show, frame),
+        columns=_columns(session, found, frame),
         adds=compared.beside(session, found.runs),
         carried=_carried(frame),
         same_scope=len({run.scope for run in found.runs}) == 1,
