@@ -13,7 +13,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from app.services import tail_laws
 from app.services.shapes import Histogram, Sign, TailVerdict
+from app.services.tail_laws import Alternative
 
 RESAMPLES = 400
 # Clauset, Shalizi & Newman rule a power law out below this p.
@@ -38,6 +40,7 @@ class PowerLaw:
     tail, scores: how many magnitudes lie above xmin, and how many there are.
     distance: Kolmogorov-Smirnov's, at the bins' edges.
     p: by the bootstrap; small means that the tail is no power law.
+    alternatives: other laws above xmin, held against this one.
     """
 
     alpha: float
@@ -47,6 +50,7 @@ class PowerLaw:
     scores: int
     distance: float
     p: float
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def verdict(self) -> TailVerdict:
@@ -110,6 +114,7 @@ def fit(edges: NDArray[np.float64], counts: Counts, resamples: int = RESAMPLES) 
         scores=int(counts.sum()),
         distance=distance,
         p=float(np.mean(samples >= distance)),
+        alternatives=tail_laws.against(counts[first:], width, q, float(edges[first])),
     )
 
 

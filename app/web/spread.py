@@ -52,6 +52,7 @@ def _tail(sign: Sign, found: Distribution, fit: TailFit | None, share: float | N
         told=telling.law(fit, sign, scores),
         chance=telling.probability(fit) if fit else "",
         weight=telling.weight(fit, sign) if fit else "",
+        others=telling.others(fit, sign) if fit else "",
         share=share,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.services.shapes import Sign, SignLayers, TailFit
+from app.services.shapes import Sign, SignLayers, TailAlternative, TailFit
 from app.services.units import Unit
 from app.web import words
 
@@ -32,6 +32,40 @@ def law(fit: TailFit | None, sign: Sign, scores: int) -> str:
         f"The {sign} tail may be a power law: {chance}, so its distance from one is no more than chance brings. That "
         "does not prove it; another heavy-tailed law may lie as near."
     )
+
+
+def others(fit: TailFit, sign: Sign) -> str:
+    """Which other laws describe the tail better than the power law, which worse, and which are not told apart."""
+    if not fit.alternatives:
+        return ""
+    found = {
+        verdict: [one for one in fit.alternatives if one.verdict == verdict]
+        for verdict in ("better", "worse", "not told apart")
+    }
+    said = []
+    if found["better"]:
+        nearest = sorted(found["better"], key=lambda one: one.ratio)
+        said.append(f"The {sign} tail is described better than by the power law by {_named(nearest)}.")
+    else:
+        said.append(f"No other law describes the {sign} tail better than the power law.")
+    if found["worse"]:
+        said.append(f"Worse than the power law: {_named(found['worse'])}.")
+    if found["not told apart"]:
+        said.append(f"Not told apart from it: {_named(found['not told apart'])}.")
+    return " ".join(said)
+
+
+def _named(laws: Sequence[TailAlternative]) -> str:
+    return ", ".join(f"{_article(one.law)} {one.law} ({law_probability(one)})" for one in laws)
+
+
+def _article(law: str) -> str:
+    return "an" if law[0] in "aeiou" else "a"
+
+
+def law_probability(one: TailAlternative) -> str:
+    """The p of a likelihood-ratio test."""
+    return f"p = {one.p:.2f}" if one.p >= 0.005 else "p < 0.005"
 
 
 def probability(fit: TailFit) -> str:

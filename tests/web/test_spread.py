@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.services import tail
-from app.services.shapes import Distribution, RunDetail, SignLayers, TailFit
+from app.services.shapes import Distribution, RunDetail, SignLayers, TailAlternative, TailFit
 from app.services.units import RAW
 from app.web import charts, telling
 from engine.maths.summary import EDGES, Summary
@@ -42,6 +42,11 @@ def test_both_tails_are_told_with_the_fit_that_the_api_has(site: Site) -> None:
         assert f"{fit.alpha:.2f} ± {fit.error:.2f}" in html
         assert f"{fit.tail:,} of {fit.scores:,}" in html
         assert telling.law(fit, sign, fit.scores) in unescape(html)  # type: ignore[arg-type]
+        assert [(one.law, one.ratio, one.p, one.verdict) for one in fit.alternatives] == [
+            (one.law, one.ratio, one.p, one.verdict) for one in found.alternatives
+        ]
+        assert len(fit.alternatives) == 4
+        assert telling.others(fit, sign) in unescape(html)  # type: ignore[arg-type]
     assert len(re.findall(r'<path class="law (?:pos|neg)-line"', html)) == 2
 
 
@@ -104,6 +109,23 @@ def fit(p: float, many: int = 200, alpha: float = 2.5) -> TailFit:
     """A fit with that p."""
     found = tail.PowerLaw(alpha, 0.1, 0.01, many, 900, 0.05, p)
     return TailFit(**vars(found), verdict=found.verdict, samples=400)
+
+
+def test_other_laws_are_named_by_whether_they_are_better() -> None:
+    def one(law: str, ratio: float, p: float, verdict: str) -> TailAlternative:
+        body = {"law": law, "parameters": {}, "ratio": ratio, "normalised": None, "p": p, "verdict": verdict}
+        return TailAlternative.model_validate(body)
+
+    worse = one("exponential", 40.0, 0.001, "worse")
+    near = one("lognormal", -0.2, 0.62, "not told apart")
+    better = one("power law with cut-off", -6.0, 0.03, "better")
+    told = telling.others(fit(0.5).model_copy(update={"alternatives": [near, worse]}), "negative")
+    assert told == (
+        "No other law describes the negative tail better than the power law. Worse than the power law: an exponential "
+        "(p < 0.005). Not told apart from it: a lognormal (p = 0.62)."
+    )
+    told = telling.others(fit(0.5).model_copy(update={"alternatives": [better]}), "positive")
+    assert told == "The positive tail is described better than by the power law by a power law with cut-off (p = 0.03)."
 
 
 def test_a_rejected_law_is_told_as_none() -> None:

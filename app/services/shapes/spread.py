@@ -7,6 +7,23 @@ from pydantic import Field
 from app.services.shapes.base import Shape, Sign, UnitKey
 
 TailVerdict = Literal["rejected", "possible", "too few"]
+TailLaw = Literal["lognormal", "exponential", "stretched exponential", "power law with cut-off"]
+AlternativeVerdict = Literal["better", "worse", "not told apart"]
+
+
+class TailAlternative(Shape):
+    """Another law held against the power law of a tail, over the same scores (`services.tail_laws`)."""
+
+    law: TailLaw
+    parameters: dict[str, float] = Field(
+        description="of its fit, lengths in the run's unit; empty where its nearest is the power law itself"
+    )
+    ratio: float = Field(description="log-likelihood of the power law less this law's; below 0 this law is nearer")
+    normalised: float | None = Field(
+        description="the ratio over its standard error; null for the cut-off, a nested law"
+    )
+    p: float = Field(description="how often chance makes a ratio so far from 0 where both are equally near; 0 to 1")
+    verdict: AlternativeVerdict = Field(description="not told apart where p >= 0.1, else by the sign of the ratio")
 
 
 class TailFit(Shape):
@@ -21,6 +38,7 @@ class TailFit(Shape):
     p: float = Field(description="share of samples drawn from the law that lie as far from it; 0 to 1")
     samples: int = Field(description="how many were drawn")
     verdict: TailVerdict = Field(description="rejected where p < 0.1; too few with fewer than 50 scores in the tail")
+    alternatives: list[TailAlternative] = Field(description="other laws above the same xmin, against the power law")
 
 
 class Third(Shape):

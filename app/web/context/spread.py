@@ -29,7 +29,7 @@ class HeaviestRow:
 
 @dataclass(frozen=True)
 class SignTail:
-    """The tail of one sign: its fit, what that says, and what the heaviest hundredth of all sequences holds."""
+    """The tail of one sign: its fit, what that and other laws say, and what the heaviest hundredth of all holds."""
 
     sign: Sign
     scores: int
@@ -37,6 +37,7 @@ class SignTail:
     told: str
     chance: str
     weight: str
+    others: str
     share: float | None
 
 
