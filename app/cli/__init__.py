@@ -42,5 +42,10 @@ def main() -> None:
         problem, remedy = getattr(error, "problem", None), getattr(error, "remedy", None)
         if problem is not None and remedy is not None:
             fail(problem, remedy)
+        from app.cli import environment
+
+        outside = environment.told(error)
+        if outside is not None:
+            fail(*outside)
         traceback.print_exc()
         leave(1)

@@ -14,7 +14,7 @@ from app.cli.connected import Server, connected
 from app.database import migrate, session_factory
 from app.jobs.schema import migrate_jobs
 from app.models import FactorSet, Model, StoredIndex
-from app.services import catalog
+from app.services import catalog, factor_files
 from app.services.errors import InvalidInput
 from app.services.model_files import adapter_folder, resolved
 from app.settings import Settings, get_settings
@@ -118,7 +118,7 @@ def _workers(settings: Settings) -> Iterator[Finding]:
     try:
         with session_factory(settings)() as session:
             alive = [worker.name for worker in catalog.workers(session) if worker.alive]
-    except SQLAlchemyError:
+    except (SQLAlchemyError, OSError):
         return
     none = None if alive else "no worker is alive, so queries wait"
     yield Finding(f"workers {', '.join(alive)}", none, "Start one: `influence worker`, or `influence up`.")
@@ -129,15 +129,14 @@ def _files(settings: Settings) -> Iterator[Finding]:
         with session_factory(settings)() as session:
             models, factors = list(session.scalars(select(Model))), list(session.scalars(select(FactorSet)))
             indexes = list(session.scalars(select(StoredIndex).where(StoredIndex.state == "ready")))
-    except SQLAlchemyError:
+    except (SQLAlchemyError, OSError):
         return
     for model in models:
         problem, remedy = _model(model)
         yield Finding(f"model {model.name}", problem, remedy)
     for one in factors:
-        whole = (settings.home.resolve() / one.path / "manifest.json").is_file()
-        remedy = f"Fit them again: `influence model refit {one.model}`."
-        yield Finding(f"factors of {one.model}", None if whole else f"{one.path} is gone", remedy)
+        wrong = factor_files.damage(settings.home.resolve() / one.path, thorough=True)
+        yield Finding(f"factors of {one.model}", wrong, f"Fit them again: `influence model refit {one.model}`.")
     for index in indexes:
         there = (settings.home.resolve() / (index.path or "")).is_dir()
         remedy = f"Make it again: `influence index {index.model} {index.corpus} --again`."

@@ -1,6 +1,7 @@
 """The worker's side of the queue: launch the workflow library, look for work, sweep."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -17,6 +18,7 @@ from app.settings import Settings
 log = structlog.get_logger("influence.jobs")
 
 FORGET_EVERY = 720
+ENDING_SECONDS = 2.0
 
 
 class Runtime:
@@ -55,7 +57,18 @@ class Runtime:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
-        DBOS.destroy()
+        try:
+            self._let_end()
+        finally:
+            DBOS.destroy()
+
+    def _let_end(self) -> None:
+        """Wait a little for what is about to end: a job whose run is done already still tells the queue so."""
+        deadline = time.monotonic() + ENDING_SECONDS
+        while DBOS.list_workflows(status="PENDING", executor_id=self._worker, load_input=False, load_output=False):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
 
     def _config(self) -> DBOSConfig:
         return {

@@ -11,7 +11,7 @@ from sqlalchemy import case, make_url, select
 from sqlalchemy.orm import Session, contains_eager
 
 from app.models import Check, Corpus, FactorSet, Model, Query, Run, StoredIndex
-from app.services import catalog, checks, views
+from app.services import catalog, checks, factor_files, views
 from app.services.shapes import Failure, Finding, FolderSize, LineRun, StatusReport, WorkerView
 from app.settings import Settings
 
@@ -209,12 +209,13 @@ def _room(home: Path) -> Finding:
 
 def _factors(session: Session, home: Path) -> list[Finding]:
     rows = session.execute(select(FactorSet.model, FactorSet.path).order_by(FactorSet.id)).all()
-    return [
-        _there(
-            f"factors of {model}", home / path / "manifest.json", f"Fit them again: `influence model refit {model}`."
-        )
-        for model, path in rows
-    ]
+    found = []
+    for model, path in rows:
+        wrong = factor_files.damage(home / path)
+        problem = None if wrong is None else f"{wrong.removeprefix(f'{home}/')}."
+        remedy = "" if wrong is None else f"Fit them again: `influence model refit {model}`."
+        found.append(Finding(what=f"factors of {model}", problem=problem, remedy=remedy))
+    return found
 
 
 def _indexes(session: Session, home: Path) -> list[Finding]:

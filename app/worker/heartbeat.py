@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -18,10 +19,12 @@ log = structlog.get_logger("influence.worker")
 
 MOST_SECONDS = 5.0
 BEATS_UNTIL_LOST = 6
+# Whether it is busy is told as soon as it changes.
+LOOK_SECONDS = 0.5
 
 
 class Heartbeat:
-    """Writes the worker's row every few seconds from a thread of its own."""
+    """Writes the worker's row every few seconds, and when it gets or ends work, from a thread of its own."""
 
     def __init__(
         self,
@@ -62,9 +65,14 @@ class Heartbeat:
 
     def _beat_on(self) -> None:
         every = min(MOST_SECONDS, self._settings.heartbeat_lost_after / BEATS_UNTIL_LOST)
-        while not self._stop.wait(every):
+        told, at = False, time.monotonic()
+        while not self._stop.wait(min(every, LOOK_SECONDS)):
+            busy = self._busy()
+            if busy == told and time.monotonic() - at < every:
+                continue
+            told, at = busy, time.monotonic()
             try:
-                self._write(seen_at=now(), busy=self._busy())
+                self._write(seen_at=now(), busy=busy)
             except Exception:
                 log.warning("no heartbeat", exc_info=True)
 

@@ -1,6 +1,7 @@
 """Folders of tensors with a manifest, written whole or not at all."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from engine.errors import FactorsError
 
 MANIFEST = "manifest.json"
 TENSORS = "tensors.safetensors"
+PIECE = 1 << 24
 
 
 def write_folder(folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
@@ -22,14 +24,15 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str
     with whole_folder(folder) as part:
         save_file(distinct, part / TENSORS)
         size = (part / TENSORS).stat().st_size
-        described = {**manifest, "tensor_bytes": size, "aliases": aliases}
+        checksum = _checksum(part / TENSORS)
+        described = {**manifest, "tensor_bytes": size, "checksum": checksum, "aliases": aliases}
         (part / MANIFEST).write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
 def read_folder(folder: Path, kind: str, device: str = "cpu") -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """The manifest and the tensors of a folder that `write_folder` wrote.
 
-    Raises: FactorsError when the folder is missing, of another kind, or cut short.
+    Raises: FactorsError when the folder is missing, of another kind, cut short, or not as it was written.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -43,6 +46,12 @@ def read_folder(folder: Path, kind: str, device: str = "cpu") -> tuple[dict[str,
             f"{folder / TENSORS} has {size} bytes where {manifest['tensor_bytes']} were written: it is cut short.",
             f"Delete the folder and make the {kind} again.",
         )
+    # Folders of earlier versions have no checksum.
+    if "checksum" in manifest and _checksum(folder / TENSORS) != manifest["checksum"]:
+        raise FactorsError(
+            f"{folder / TENSORS} is not what was written: its checksum is another.",
+            f"Delete the folder and make the {kind} again; look after the disk.",
+        )
     try:
         with safe_open(folder / TENSORS, framework="pt", device=device) as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
@@ -51,6 +60,15 @@ def read_folder(folder: Path, kind: str, device: str = "cpu") -> tuple[dict[str,
             f"{folder / TENSORS} cannot be read: {error}.", f"Delete the folder and make the {kind} again."
         ) from error
     return manifest, tensors | {name: tensors[first] for name, first in manifest["aliases"].items()}
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32 of a file, read piece by piece."""
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            found = zlib.crc32(piece, found)
+    return found
 
 
 def _distinct(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

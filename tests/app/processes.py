@@ -28,11 +28,10 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "app.cli", *words]
 
 
-def influence(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end."""
-    return subprocess.run(
-        command(*words), env=environment(settings), capture_output=True, text=True, timeout=90, check=False
-    )
+def influence(settings: Settings, *words: str, **changed: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, with some variables of its environment changed."""
+    chosen = environment(settings, **changed)
+    return subprocess.run(command(*words), env=chosen, capture_output=True, text=True, timeout=90, check=False)
 
 
 def fill(settings: Settings, folder: Path, model: Path, count: int = 30) -> None:

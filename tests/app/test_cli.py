@@ -157,6 +157,18 @@ def test_an_address_in_use_is_told(tmp_path: Path) -> None:
     assert "INFLUENCE_PORT" in found.stderr
 
 
+def test_a_query_without_a_worker_ends_quietly_on_postgres(
+    tmp_path: Path, tiny: Path, new_postgres: Callable[[], str]
+) -> None:
+    settings = quick_settings(tmp_path / "home", new_postgres())
+    fill(settings, tmp_path, tiny)
+    asked = ("query", "--model", "tiny", "--corpus", "towns", "--prompt", PROMPT, "--completion", COMPLETION)
+    found = influence(settings, *asked)
+    assert found.returncode == 0, found.stderr
+    assert "Traceback" not in found.stderr
+    assert "Exception" not in found.stderr
+
+
 def test_the_doctor_names_what_is_wrong_and_hides_passwords(home: Settings) -> None:
     found = influence(home, "doctor")
     assert found.returncode == 2
@@ -166,3 +178,50 @@ def test_the_doctor_names_what_is_wrong_and_hides_passwords(home: Settings) -> N
     broken = influence(secret, "doctor")
     assert "secret" not in broken.stdout + broken.stderr
     assert "WRONG   database" in broken.stdout
+
+
+def test_the_doctor_reads_the_factors_to_their_end(home: Settings, tmp_path: Path, tiny: Path) -> None:
+    fill(home, tmp_path, tiny)
+    asked = ("query", "--model", "tiny", "--corpus", "towns", "--prompt", PROMPT, "--completion", COMPLETION)
+    assert influence(home, *asked).returncode == 0
+    assert "ok      factors of tiny" in influence(home, "doctor").stdout
+    (file,) = home.home.glob("factors/**/tensors.safetensors")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    told = influence(home, "doctor").stdout
+    assert "WRONG   factors of tiny" in told
+    assert "influence model refit tiny" in told
+    refused = influence(home, *asked[:-1], "shut")
+    assert refused.returncode == 2
+    assert "checksum" in refused.stderr
+    assert "refit" in refused.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(home: Settings) -> None:
+    nowhere = home.model_copy(update={"home": Path("/proc/nowhere")})
+    told = influence(nowhere, "doctor")
+    assert told.returncode == 2
+    assert "WRONG   data folder" in told.stdout
+    assert "Traceback" not in told.stderr
+    asked = influence(nowhere, "status")
+    assert asked.returncode == 2
+    assert "/proc/nowhere" in asked.stderr
+    assert "INFLUENCE_HOME" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+def test_a_setting_that_cannot_be_read_is_named_with_its_value(home: Settings) -> None:
+    told = influence(home, "status", INFLUENCE_PORT="many")
+    assert told.returncode == 2
+    assert "INFLUENCE_PORT=many" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_database_that_fails_ends_with_its_reason(home: Settings) -> None:
+    told = influence(home.model_copy(update={"database_url": "postgresql://me:secret@127.0.0.1:1/none"}), "status")
+    assert told.returncode == 2
+    assert "cannot be used" in told.stderr
+    assert "INFLUENCE_DATABASE_URL" in told.stderr
+    assert "secret" not in told.stderr
+    assert "Traceback" not in told.stderr

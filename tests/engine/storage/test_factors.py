@@ -111,6 +111,26 @@ def test_a_file_cut_short_is_refused_with_a_remedy(factors: Factors, tmp_path: P
     assert "again" in caught.value.remedy
 
 
+def test_a_file_whose_bytes_have_changed_is_refused(factors: Factors, tmp_path: Path) -> None:
+    factors.save(tmp_path / "factors")
+    file = tmp_path / "factors" / TENSORS
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(FactorsError, match="checksum") as caught:
+        Factors.load(tmp_path / "factors")
+    assert "again" in caught.value.remedy
+
+
+def test_factors_of_an_earlier_version_without_a_checksum_are_read(factors: Factors, tmp_path: Path) -> None:
+    factors.save(tmp_path / "factors")
+    manifest = tmp_path / "factors" / MANIFEST
+    written = json.loads(manifest.read_text())
+    del written["checksum"]
+    manifest.write_text(json.dumps(written))
+    assert Factors.load(tmp_path / "factors").fingerprint == factors.fingerprint
+
+
 def test_a_missing_or_edited_manifest_is_refused(factors: Factors, tmp_path: Path) -> None:
     factors.save(tmp_path / "factors")
     manifest = tmp_path / "factors" / MANIFEST
