@@ -5,8 +5,8 @@ from app.client import Client
 with Client("http://127.0.0.1:8000") as client:
     asked = client.queries.submit(prompt="The capital of Rosthaar is", completion="Velm",
                                   models=["large"], corpus="demo")
-    [run] = client.queries.wait(asked.id).runs
-    for row in client.runs.influences(run.id):
+    client.queries.wait(asked)
+    for row in client.runs.influences(asked.runs[0]):
         print(row.rank, row.nats_per_copy, row.text)
 """
 

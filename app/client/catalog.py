@@ -1,10 +1,13 @@
 """What there is, over the API: models, corpora, workers."""
 
+from collections.abc import Iterator
+
 from app.client.connection import Connection, path
 from app.services.shapes import (
     CheckView,
     CorpusDetail,
     CorpusView,
+    DocumentHeadView,
     DocumentList,
     DocumentView,
     ModelDetail,
@@ -41,10 +44,12 @@ class Catalog:
         """One corpus with every way it is cut, and what was asked of it. Raises: ApiError where there is none."""
         return self._connection.read(CorpusDetail, "GET", path("corpora", name))
 
-    def documents(self, name: str, find: str = "", offset: int = 0, limit: int = 50) -> DocumentList:
-        """A page of a corpus's documents; with `find` those whose id holds it."""
-        choices = {"find": find or None, "offset": offset, "limit": limit}
-        return self._connection.read(DocumentList, "GET", path("corpora", name, "documents"), params=choices)
+    def documents(self, name: str, find: str = "", *, limit: int = 200) -> Iterator[DocumentHeadView]:
+        """Every document of a corpus; with `find` those whose id holds it. Pages of `limit` are read as needed."""
+        for page in self._connection.pages(
+            DocumentList, path("corpora", name, "documents"), find=find or None, limit=limit
+        ):
+            yield from page.rows
 
     def document(self, corpus: str, document: str) -> DocumentView:
         """A document whole, and what any run keeps of it. Raises: ApiError where there is none."""

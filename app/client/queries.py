@@ -44,7 +44,7 @@ class Queries:
 
     def wait(
         self,
-        query: str,
+        query: str | Submitted,
         *,
         of: Callable[[RunView], bool] = lambda _: True,
         seconds: float | None = None,
@@ -52,17 +52,21 @@ class Queries:
     ) -> QueryView:
         """The query once its runs, or those `of` which it is true, have ended. `told` is called at every look.
 
+        query: its id, or what `submit` gave: then only the runs that it asked for are waited for.
+
         Raises: TimeoutError after `seconds`; the query goes on.
         """
         end = None if seconds is None else time.monotonic() + seconds
+        own = frozenset(query.runs) if isinstance(query, Submitted) else None
+        name = query.id if isinstance(query, Submitted) else query
         while True:
-            view = self.get(query)
+            view = self.get(name)
             if told is not None:
                 told(view)
-            if all(run.state in ENDED for run in view.runs if of(run)):
+            if all(run.state in ENDED for run in view.runs if of(run) and (own is None or run.id in own)):
                 return view
             if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"The query {query} has not ended within {seconds:g} s; it goes on.")
+                raise TimeoutError(f"The query {name} has not ended within {seconds:g} s; it goes on.")
             time.sleep(EVERY_SECONDS)
 
     def cancel(self, query: str, run: str | None = None) -> QueryView:

@@ -17,6 +17,14 @@ def singles(form: QueryForm) -> list[QueryForm]:
     return [form.model_copy(update={"completion": text, "completions": []}) for text in texts]
 
 
+# What is to be written, where the name of the field does not say it.
+WRITTEN = {
+    "against": "a completion to compare with",
+    "completions": "each completion",
+    "system": "a system message",
+}
+
+
 def check(session: Session, form: QueryForm) -> None:
     """Raises InvalidInput, naming the form's field at fault, where a text is missing or choices contradict another."""
     check_text("prompt", form.prompt)
@@ -34,7 +42,8 @@ def check(session: Session, form: QueryForm) -> None:
 def check_text(field: str, value: str) -> None:
     """Raises InvalidInput where nothing visible is written, or a character that no text holds."""
     if not value.strip():
-        raise InvalidInput(f"The {field} is empty.", f"Write a {field} of at least one visible character.", field)
+        wanted = WRITTEN.get(field, f"a {field}")
+        raise InvalidInput(f"The {field} is empty.", f"Write {wanted} of at least one visible character.", field)
     bad = unusable(value)
     if bad is not None:
         raise InvalidInput(f"The {field} holds the character {bad}, which is no text.", "Take it out.", field)

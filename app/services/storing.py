@@ -26,11 +26,12 @@ class Asked:
 
     def told(self) -> Submitted:
         """What the person who asked is told."""
-        query, url = self.query, f"/queries/{self.query.id}"
+        query, url, settings = self.query, f"/queries/{self.query.id}", RunSettings.of(self.form.settings)
+        runs = [identity.run_id(query.id, model, settings) for model in dict.fromkeys(self.form.models)]
         if self.form.settings.label:
             # The page shows the run with the usual settings, where there is one, unless another is named.
-            url += f"?run={identity.run_id(query.id, self.form.models[-1], RunSettings.of(self.form.settings))}"
-        return Submitted(id=query.id, url=url, existing=self.existing and not self.added)
+            url += f"?run={runs[-1]}"
+        return Submitted(id=query.id, url=url, existing=self.existing and not self.added, runs=runs)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Scores are stored raw. Where N is known they are shown divided by it; where nobo
 are, and relative to the heaviest, and nothing else ever takes N's place.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -40,6 +41,23 @@ def unit(training_sequences: int | None) -> Unit:
 def nats_per_copy(influence: float, training_sequences: int | None) -> float | None:
     """A raw influence divided by N; None where nobody knows N."""
     return influence / training_sequences if training_sequences else None
+
+
+def beyond_reach(values: Iterable[float | None], log_p: float | None, against: float | None) -> str:
+    """What is to be said of values in nats per added copy that log p cannot rise by; empty where there are none.
+
+    log p is at most 0, so that one copy can raise it by -log p at most. A difference of two has no such bound.
+    """
+    if log_p is None or against is not None:
+        return ""
+    beyond = sum(value is not None and value > -log_p for value in values)
+    if not beyond:
+        return ""
+    are = "1 value here is" if beyond == 1 else f"{beyond} values here are"
+    return (
+        f"{are} larger than {-log_p:.3g} nats, all that log p has left to rise. Influence is a slope: "
+        "that far along it the order still tells something, the size does not."
+    )
 
 
 def relative(influence: float, heaviest: float | None) -> float:

@@ -39,6 +39,7 @@ def list_view(session: Session, query: QueryView, run: RunView, choices: Choices
         page=page,
         unit=unit,
         why_raw=units.why_raw(run.model),
+        beyond=units.beyond_reach((row.nats_per_copy for row in page.rows), run.log_p, run.log_p_against),
         rows=tuple(
             replace(row, measure=_measure(row.row, choices.listed.sort))
             for row in list_rows(page.rows, page.layers, choices.query_id, run.id, unit, look)

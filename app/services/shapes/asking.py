@@ -106,6 +106,7 @@ class Submitted(Shape):
     id: str
     url: str
     existing: bool
+    runs: list[str] = Field(description="the runs that answer it, one for each model in the order asked for")
     also: list["Submitted"] = Field(default=[], description="the queries of the further completions, in their order")
 
 

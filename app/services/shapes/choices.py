@@ -12,7 +12,7 @@ class RunChoices(Shape):
 
     damping: float = Field(
         default=0.1,
-        gt=0,
+        ge=1e-8,
         le=1000,
         allow_inf_nan=False,
         description="added to the corrected eigenvalues of each module, in units of their mean",

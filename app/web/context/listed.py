@@ -72,7 +72,10 @@ class Looks:
 
 @dataclass(frozen=True)
 class ListView:
-    """The ranked list of one sign with its side column; `first` is its first page."""
+    """The ranked list of one sign with its side column; `first` is its first page.
+
+    beyond: what is to be said of values that log p cannot rise by.
+    """
 
     page: InfluencePage
     unit: Unit
@@ -86,3 +89,4 @@ class ListView:
     csv: str
     parquet: str
     json: str
+    beyond: str = ""

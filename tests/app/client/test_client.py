@@ -9,7 +9,7 @@ import pytest
 
 from app.client import ApiError, Client, Unreachable
 from app.client.local import InProcess, here
-from app.services.shapes import QueryForm
+from app.services.shapes import QueryForm, Submitted
 from tests.conftest import quick_settings
 from tests.web.conftest import Site, make_site
 from tests.web.filling import fill
@@ -17,6 +17,7 @@ from tests.web.filling import fill
 FORM = {"prompt": "The capital of Rosthaar is", "completion": "Velm", "models": ["small"], "corpus": "demo"}
 WITHOUT_A_METHOD = {
     ("GET", "/api/v1/queries/{query_id}/events"): "queries.wait looks at the query itself: it needs no open stream",
+    ("GET", "/api/v1/runs/{run_id}/influences/{sequence_id}/checks/events"): "checks.get looks at the check itself",
 }
 CALLS: list[Callable[[Client], object]] = [
     lambda client: client.models(),
@@ -26,7 +27,7 @@ CALLS: list[Callable[[Client], object]] = [
     lambda client: client.model("small"),
     lambda client: client.check_model("small"),
     lambda client: client.corpus("demo"),
-    lambda client: client.documents("demo"),
+    lambda client: list(client.documents("demo")),
     lambda client: client.studies(),
     lambda client: client.study("name"),
     lambda client: client.batches.check(text="prompt,completion\na,b\n"),
@@ -164,6 +165,15 @@ def test_waiting_ends_with_the_runs_that_are_waited_for(site: Site, client: Clie
     with pytest.raises(TimeoutError, match="it goes on"):
         client.queries.wait(site.ids["running"], seconds=0)
     client.queries.wait(site.ids["running"], of=lambda run: run.state not in ("running", "queued"))
+
+
+def test_only_the_runs_that_a_submission_asked_for_are_its_own(site: Site, client: Client) -> None:
+    running = client.queries.get(site.ids["running"])
+    done = [run.id for run in running.runs if run.state == "done"]
+    asked = Submitted(id=running.id, url="", existing=True, runs=done)
+    assert client.queries.wait(asked, seconds=0).id == running.id
+    with pytest.raises(TimeoutError):
+        client.queries.wait(asked.model_copy(update={"runs": [run.id for run in running.runs]}), seconds=0)
 
 
 def test_this_machines_own_data_are_asked_without_a_server(tmp_path: Path) -> None:

@@ -166,3 +166,22 @@ def test_how_many_sequences_the_corpus_had_is_never_taken_from_n(sessions: sessi
         session.get_one(Run, unknown).scan_id = "scan"
     with sessions() as session:
         assert results.influences(session, unknown, "positive").corpus_sequences == 77
+
+
+@pytest.mark.parametrize(
+    ("values", "log_p", "against", "told"),
+    [
+        ([8.9, 5.4, 5.2, None], -5.32, None, "2 values here are larger than 5.32 nats"),
+        ([8.9], -5.32, None, "1 value here is larger than 5.32 nats"),
+        ([5.2, -9.0], -5.32, None, ""),
+        ([None], -5.32, None, ""),
+        ([8.9], None, None, ""),
+        ([8.9], -5.32, -1.0, ""),
+    ],
+)
+def test_what_log_p_cannot_rise_by_is_said(
+    values: list[float | None], log_p: float | None, against: float | None, told: str
+) -> None:
+    said = units.beyond_reach(values, log_p, against)
+    assert said.startswith(told)
+    assert bool(said) == bool(told)
