@@ -269,7 +269,7 @@ def written(found: list[Measured]) -> str:
         "| does | answer, ms | slow, ms"
     )
     table = "\n".join(
-        [f"| {heads} |", "| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |", *map(row, found)]
+        [f"| {heads} |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |", *map(row, found)]
     )
     return f"""# What a page may cost, and what it costs
 

@@ -47,7 +47,7 @@ def join(session: Session, run_ids: list[str], sign: Sign) -> Lists:
             "runs",
         )
     runs = [results.done_run(session, run_id) for run_id in run_ids]
-    joined_by = _joined_by(session, runs)
+    joined_by = _joined_by(runs)
     kept = [_kept(session, run, sign) for run in runs]
     rows = joining.by_sequence(kept) if joined_by == "sequence" else joining.by_document(kept)
     return Lists(sign, joined_by, runs, kept, sorted(rows, key=_place))
@@ -75,9 +75,9 @@ def told(session: Session, lists: Lists, limit: int = 50, rows: int | None = Non
     )
 
 
-def _joined_by(session: Session, runs: list[Run]) -> JoinedBy:
+def _joined_by(runs: list[Run]) -> JoinedBy:
     """How the runs can be joined. Raises: InvalidInput where they scored different things."""
-    queries = [session.get_one(Query, run.query_id) for run in runs]
+    queries = [run.query for run in runs]
     if len({(query.corpus, query.candidates) for query in queries}) > 1:
         scored = [f"{run.id} ({run.model}: {_named(query)})" for run, query in zip(runs, queries, strict=True)]
         raise InvalidInput(
@@ -100,7 +100,7 @@ def _kept(session: Session, run: Run, sign: Sign) -> list[Influence]:
 
 
 def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> ComparedRun:
-    query, profile = session.get_one(Query, run.query_id), results.layer_profile(run)
+    query, profile = run.query, results.layer_profile(run)
     return ComparedRun(
         run=run.id,
         query=query.id,
@@ -164,7 +164,7 @@ def _scores(column: list[Influence], joined_by: JoinedBy) -> Scores:
 
 def _scored(session: Session, run: Run, joined_by: JoinedBy) -> int | None:
     """How many sequences, or documents, a run's lists were chosen from; None where a scope chose some for itself."""
-    query = session.get_one(Query, run.query_id)
+    query = run.query
     if query.scope not in ("everything", "candidates"):
         return None
     return run.sequences_scanned if joined_by == "sequence" else session.get_one(Corpus, query.corpus).documents

@@ -7,9 +7,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import Corpus, Model, Query, TokenizedCorpus
-from app.services import catalog, corpora, model_details
+from app.services import catalog, corpora, cursors, model_details
 from app.services import documents as stored
+from app.services.errors import InvalidInput
 from app.services.shapes import CorpusDetail, CutView, DocumentHeadView, DocumentList
+
+LIST = "documents"
 
 
 def get(session: Session, name: str) -> CorpusDetail:
@@ -50,9 +53,33 @@ def _cut(session: Session, corpus: Corpus, row: TokenizedCorpus) -> CutView:
 
 
 def documents(
-    session: Session, home: Path, name: str, offset: int = 0, limit: int = 50, find: str = ""
+    session: Session,
+    home: Path,
+    name: str,
+    *,
+    cursor: str | None = None,
+    offset: int = 0,
+    limit: int = 50,
+    find: str = "",
 ) -> DocumentList:
-    """A page of its documents. Raises: NotFound, Conflict where they cannot be read on this machine."""
-    found = stored.of_corpus(session, home, name).page(offset, limit, find)
+    """A page of its documents, behind `cursor` or after `offset` of them.
+
+    Raises: NotFound; Conflict where they cannot be read on this machine; InvalidInput for both of the two, and for a
+    cursor of another corpus or of another `find`.
+    """
+    if cursor is not None and offset:
+        raise InvalidInput("Both a cursor and an offset are given.", "Leave one of them out.", "cursor")
+    corpus = stored.of_corpus(session, home, name)
+    choices = [name, corpus.begins_with, find]
+    after = stored.START if cursor is None else max(cursors.decode(LIST, choices, cursor, (int,))[0], stored.START)
+    found = corpus.page(after, offset, limit, find)
     rows = [DocumentHeadView.model_validate(asdict(one)) for one in found.rows]
-    return DocumentList(rows=rows, offset=offset, limit=limit, total=found.total)
+    more = rows and found.offset + len(rows) < found.total
+    return DocumentList(
+        rows=rows,
+        offset=found.offset,
+        limit=limit,
+        total=found.total,
+        previous=None if found.before is None else cursors.encode(LIST, choices, [found.before]),
+        next=cursors.encode(LIST, choices, [rows[-1].number]) if more else None,
+    )

@@ -1,5 +1,6 @@
 """Where the sequences of a tokenised corpus lie in its documents, read from disk without the worker."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +48,19 @@ class CutSequences:
 
     def of_document(self, document: int) -> list[int]:
         """The sequences that hold some of a document, in order."""
-        found, before = [], 0
+        return self.of_documents([document])[document]
+
+    def of_documents(self, documents: Iterable[int]) -> dict[int, list[int]]:
+        """The sequences that hold some of each document, in order; all are looked for at once."""
+        found: dict[int, dict[int, None]] = {document: {} for document in documents}
+        wanted, before = np.array(list(found), dtype=np.int64), 0
         for chunk in self.table["held" if self.packed else "document"].chunks:
             held = _holders(chunk) if self.packed else chunk.to_numpy(zero_copy_only=False)
             rows = np.arange(len(chunk)) if not self.packed else _rows(chunk)
-            found += (rows[held == document] + before).tolist()
+            for at in np.flatnonzero(np.isin(held, wanted)):
+                found[int(held[at])][int(rows[at]) + before] = None
             before += len(chunk)
-        return list(dict.fromkeys(found))
+        return {document: list(holders) for document, holders in found.items()}
 
 
 def _holders(chunk: Any) -> NDArray[np.int32]:

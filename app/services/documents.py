@@ -1,6 +1,8 @@
 """The documents of a corpus as they lie on disk: one by its id, those beside it, and pages of them."""
 
 import json
+from bisect import bisect_right
+from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,18 +40,28 @@ class DocumentHead:
     characters: int
 
 
+# The place before the first document.
+START = -1
+
+
 @dataclass(frozen=True)
 class Heads:
-    """Some documents of a corpus, out of `total`."""
+    """Some documents of a list, out of `total`, of which `offset` stand before them.
+
+    before: behind which place in the corpus as many others stand before these; None at the list's start.
+    """
 
     rows: list[DocumentHead]
     offset: int
-    limit: int
     total: int
+    before: int | None
 
 
 class StoredDocuments:
-    """The documents of a corpus, memory-mapped: only what is asked for is read."""
+    """The documents of a corpus, memory-mapped: only what is asked for is read.
+
+    begins_with: the fingerprint of its first part, which stays as the corpus grows.
+    """
 
     def __init__(self, home: Path, corpus: Corpus) -> None:
         """Raises: Conflict where the corpus has not been read yet, or its folder is not on this machine."""
@@ -60,6 +72,7 @@ class StoredDocuments:
                 "It is read when a worker first needs it: start one with `influence worker`.",
             )
         self._corpus = corpus.name
+        self.begins_with: str = parts[0]["fingerprint"]
         self._table = arrow_tables.table(*(home / part["path"] for part in parts))
 
     def __len__(self) -> int:
@@ -89,17 +102,27 @@ class StoredDocuments:
         """The id of the document at a place; None before the first and after the last."""
         return str(self._table["id"][number].as_py()) if 0 <= number < len(self) else None
 
-    def page(self, offset: int = 0, limit: int = 50, find: str = "") -> Heads:
-        """Documents in the corpus's order; with `find` those whose id holds it, in upper case or lower."""
+    def page(self, after: int = START, offset: int = 0, limit: int = 50, find: str = "") -> Heads:
+        """Documents behind the place `after`, in the corpus's order; with `find` those whose id holds it.
+
+        offset: how many of them to pass over. Upper and lower case are alike.
+        """
+        every = self._listed(find)
+        first = min(bisect_right(every, min(after, len(self))) + offset, len(every))
+        chosen = every[first : first + limit]
+        before = None if not first else START if first <= limit else int(every[first - limit - 1])
+        return Heads([self._head(int(number)) for number in chosen], first, len(every), before)
+
+    def _listed(self, find: str) -> Many[int]:
+        """The places of the documents whose id holds `find`, in order."""
         import pyarrow.compute as compute
 
         if not find:
-            chosen, total = range(offset, min(offset + limit, len(self))), len(self)
-        else:
-            matches = compute.match_substring(self._table["id"], find, ignore_case=True)
-            every = compute.indices_nonzero(matches)
-            chosen, total = every.slice(offset, limit).to_pylist(), len(every)
-        return Heads([self._head(number) for number in chosen], offset, limit, total)
+            return range(len(self))
+        found: Many[int] = compute.indices_nonzero(
+            compute.match_substring(self._table["id"], find, ignore_case=True)
+        ).to_numpy()
+        return found
 
     def _head(self, number: int) -> DocumentHead:
         one = self[number]

@@ -24,6 +24,7 @@ from app.services.shapes import (
     Repeat,
     RunDetail,
     Sign,
+    TailAlternative,
     TailFit,
 )
 
@@ -168,7 +169,8 @@ def row(kept: Influence, run: Run, bos: str) -> dict[str, object]:
 
     The pieces of `tokens` put together (without a BOS) are `text`.
     """
-    tokens = [kept.text[start:stop] for start, stop in kept.offsets.tolist()]
+    text = kept.text
+    tokens = [text[start:stop] for start, stop in kept.offsets.tolist()]
     if bos and tokens and not tokens[0]:
         tokens[0] = bos
     return {
@@ -181,7 +183,7 @@ def row(kept: Influence, run: Run, bos: str) -> dict[str, object]:
         "nats_per_copy": units.nats_per_copy(kept.influence, run.training_sequences),
         "token_influences": kept.token.tolist(),
         "layer_influences": kept.layer.tolist(),
-        "text": kept.text,
+        "text": text,
         "tokens": tokens,
         "flags": kept.flags,
         "duplicate_of": kept.duplicate_of,
@@ -252,7 +254,11 @@ def _distribution(run: Run) -> Distribution | None:
 
 def _tail(histogram: Histogram, sign: Sign) -> TailFit | None:
     found = tail.of_histogram(histogram, sign)
-    return None if found is None else TailFit(**vars(found), verdict=found.verdict, samples=tail.RESAMPLES)
+    if found is None:
+        return None
+    alternatives = [TailAlternative(**vars(one), verdict=one.verdict) for one in found.alternatives]
+    fit = {**vars(found), "alternatives": alternatives}
+    return TailFit(**fit, verdict=found.verdict, samples=tail.RESAMPLES)
 
 
 def layer_profile(run: Run) -> LayerProfile | None:

@@ -114,7 +114,7 @@ def _between(cuts: Sequence[int], end: int) -> list[Span]:
 
 def sums(values: Sequence[float], stretches: Sequence[Span]) -> list[float]:
     """What each stretch holds in all: sums without rounding until the end, which add up as the tokens do."""
-    return [math.fsum(values[start:stop]) for start, stop in stretches]
+    return [values[start] if stop - start == 1 else math.fsum(values[start:stop]) for start, stop in stretches]
 
 
 _READINGS: dict[Reading, Callable[[Sequence[str]], list[Span]]] = {"token": each, "word": words, "sentence": sentences}

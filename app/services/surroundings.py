@@ -1,93 +1,34 @@
-"""What stands around a kept sequence: its neighbours in its document, and the other queries that keep it."""
+"""What stands around a kept sequence: its places in its documents, and the other queries that keep it."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
-from app.models import Influence, Model, Query, Run
-from app.services import cut_sequences, documents, units
+from app.models import Influence, Query, Run
+from app.services import cut_sequences, documents, neighbours, units
 from app.services.cut_sequences import CutSequences
-from app.services.documents import StoredDocuments
-from app.services.errors import Conflict, NotFound, ServiceError
-from app.services.shapes import DocumentView, KeptPlace, Neighbour, Sign, Surroundings
-from app.services.tokenizing import read
+from app.services.errors import Conflict, NotFound
+from app.services.shapes import DocumentView, KeptPlace, Sign, Surroundings
 
 MOST_PLACES = 20
 MOST_OF_DOCUMENT = 100
 MOST_SEQUENCES = 200
-# A longer document is not tokenised while somebody waits for a page.
-MOST_CHARACTERS = 400_000
 
 
 def of_sequence(session: Session, home: Path, run_id: str, sequence_id: int) -> Surroundings:
-    """Neighbours and other holders of a kept sequence. What is not on this machine is left unknown.
+    """A kept sequence's place in its documents, and its other holders. What is not on this machine is left unknown.
 
     Raises: NotFound where the run does not keep the sequence.
     """
     run = session.get(Run, run_id)
-    kept = None if run is None else _kept(session, run, sequence_id)
+    kept = None if run is None else neighbours.kept_by(session, run, sequence_id)
     if run is None or kept is None:
         raise NotFound(f"The run {run_id!r} keeps no sequence {sequence_id}.", "Look at the query for its lists.")
-    places = _places_beside(session, home, run, kept)
-    return Surroundings(document=kept.document, elsewhere=_elsewhere(session, run, sequence_id), **places)
-
-
-def _kept(session: Session, run: Run, sequence_id: int) -> Influence | None:
-    mine = select(Influence).where(Influence.run_id == run.id, Influence.sequence_id == sequence_id)
-    return session.scalar(mine.limit(1))
-
-
-def _places_beside(session: Session, home: Path, run: Run, kept: Influence) -> dict[str, Any]:
-    nothing = {"pieces": None, "place": None, "previous": None, "next": None}
-    try:
-        cut = cut_sequences.of_run(session, home, run)
-        if cut is None:
-            return nothing
-        stored = documents.of_corpus(session, home, session.get_one(Query, run.query_id).corpus)
-        number = stored.number(kept.document)
-    except ServiceError:
-        return nothing
-    holders = cut.of_document(number)
-    if kept.sequence_id not in holders:
-        return nothing
-    at = holders.index(kept.sequence_id)
-    beside = {"previous": holders[at - 1] if at else None, "next": holders[at + 1] if at + 1 < len(holders) else None}
-    looked_at = _Document(session, run, cut, stored, number)
-    found = {name: None if one is None else looked_at.neighbour(one) for name, one in beside.items()}
-    return {"pieces": len(holders), "place": at + 1, **found}
-
-
-class _Document:
-    """A document as a run's model reads it, from which neighbours are told."""
-
-    def __init__(self, session: Session, run: Run, cut: CutSequences, stored: StoredDocuments, number: int) -> None:
-        self._session, self._run, self._cut, self._number = session, run, cut, number
-        self._model = session.get_one(Model, run.model, options=[undefer(Model.tokenizer_json)])
-        self._text = stored[number].text
-
-    def neighbour(self, sequence_id: int) -> Neighbour:
-        """A sequence of the document with its own text there."""
-        kept = _kept(self._session, self._run, sequence_id)
-        return Neighbour(
-            sequence_id=sequence_id,
-            text=self._stretch(sequence_id),
-            kept=kept is not None,
-            sign=None if kept is None else cast(Sign, kept.sign),
-            rank=None if kept is None else kept.rank,
-            influence=None if kept is None else kept.influence,
-        )
-
-    def _stretch(self, sequence_id: int) -> str | None:
-        if len(self._text) > MOST_CHARACTERS or self._model.tokenizer_json is None:
-            return None
-        lead = 0 if self._model.begins_with is None else 1
-        mine = [one for one in self._cut.pieces(sequence_id, lead) if one.document == self._number]
-        offsets = read(self._model.tokenizer_json, self._text, None).offsets
-        shown = offsets[mine[0].start : mine[-1].start + mine[-1].count]
-        return self._text[shown[0][0] : shown[-1][1]] if shown else ""
+    places, left_out = neighbours.places(session, home, run, kept)
+    return Surroundings(documents=places, left_out=left_out, elsewhere=_elsewhere(session, run, sequence_id))
 
 
 def _elsewhere(session: Session, run: Run, sequence_id: int) -> list[KeptPlace]:

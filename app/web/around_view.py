@@ -1,11 +1,11 @@
-"""A sequence's neighbours in its document and its places in other lists, as its page shows them."""
+"""A sequence's neighbours in its documents and its places in other lists, as its page shows them."""
 
 from collections.abc import Callable
 
 from app.services import units
-from app.services.shapes import KeptPlace, Neighbour, QueryView, Surroundings
+from app.services.shapes import DocumentPlace, KeptPlace, Neighbour, QueryView, Surroundings
 from app.services.units import Unit
-from app.web.context import ElsewhereRow, NeighbourView, SurroundingsView
+from app.web.context import ElsewhereRow, NeighbourView, PlaceView, SurroundingsView
 from app.web.views import document_url, sequence_url
 
 # Characters of a neighbour that are shown.
@@ -22,12 +22,19 @@ def around_view(query: QueryView, found: Surroundings, unit: Unit, link: Callabl
         text = None if one.text is None else nearest(one.text, before=before)
         return NeighbourView(one, text, link(one.sequence_id) if one.kept else None, value)
 
+    def placed(one: DocumentPlace) -> PlaceView:
+        return PlaceView(
+            document=one.document,
+            url=document_url(query.corpus, one.document),
+            pieces=one.pieces,
+            place=one.place,
+            previous=beside(one.previous, before=True),
+            next=beside(one.next, before=False),
+        )
+
     return SurroundingsView(
-        document=None if query.candidates else document_url(query.corpus, found.document),
-        pieces=found.pieces,
-        place=found.place,
-        previous=beside(found.previous, before=True),
-        next=beside(found.next, before=False),
+        places=() if query.candidates else tuple(placed(one) for one in found.documents),
+        left_out=found.left_out,
         elsewhere=tuple(elsewhere_row(place) for place in found.elsewhere),
     )
 

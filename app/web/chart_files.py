@@ -9,12 +9,13 @@ from app.services.errors import NotFound
 from app.web.taking_files import attachment
 
 FIGURE = re.compile(r'<figure class="[^"]*\bchart\b[^"]*" data-chart="([\w-]+)">(.*?)</figure>', re.DOTALL)
-SVG = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
+SVG_TAG = re.compile(r"<svg\b|</svg>")
 LIGHT_DARK = re.compile(r"light-dark\(([^,()]+),[^()]*\)")
 TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 USED = re.compile(r"var\(--([\w-]+)\)")
 RULE = re.compile(r"([^{}@]+)\{([^{}]*)\}")
 MEDIA = re.compile(r"@[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+WIDTH = 720
 LEVEL = re.compile(r"\.[pn]\d+")
 
 
@@ -24,14 +25,25 @@ def chart_file(page: Response, name: str) -> Response:
     if name not in found:
         known = ", ".join(found) or "none on this view"
         raise NotFound(f"There is no chart named {name!r} on this view.", f"There are: {known}.", "name")
-    svg = SVG.search(found[name])
-    assert svg is not None, f"the chart {name} has no svg"
-    return attachment(standalone(svg[0]), f"{name}.svg", "image/svg+xml")
+    return attachment(standalone(_first_svg(found[name])), f"{name}.svg", "image/svg+xml")
+
+
+def _first_svg(text: str) -> str:
+    """The first `svg` element with those that are nested in it."""
+    depth, start = 0, None
+    for tag in SVG_TAG.finditer(text):
+        start = tag.start() if start is None else start
+        depth += -1 if tag[0] == "</svg>" else 1
+        if depth == 0:
+            return text[start : tag.end()]
+    raise AssertionError("a chart has no svg, or one that is not closed")
 
 
 def standalone(svg: str) -> str:
     """An `svg` element as a document: named, with its style, on the light page's ground."""
     opening, rest = svg.split(">", 1)
+    # What takes the width of its page has no width by itself.
+    opening = opening.replace('width="100%"', f'width="{WIDTH}"', 1)
     if "xmlns=" not in opening:
         opening += ' xmlns="http://www.w3.org/2000/svg"'
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{opening}><style>{style()}</style>{_ground(opening)}{rest}\n'
@@ -39,9 +51,7 @@ def standalone(svg: str) -> str:
 
 def _ground(opening: str) -> str:
     box = re.search(r'viewBox="([-\d.e]+) ([-\d.e]+) ([\d.e]+) ([\d.e]+)"', opening)
-    if box is None:
-        return ""
-    x, y, width, height = box.groups()
+    x, y, width, height = box.groups() if box else ("0", "0", "100%", "100%")
     return f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{tokens()["paper"]}"/>'
 
 
@@ -61,7 +71,7 @@ def style() -> str:
 def _rule(selectors: str, body: str) -> str:
     """A rule as it holds inside of an `svg`; nothing of one that is not about charts."""
     named = [one.strip() for one in selectors.split(",")]
-    kept = [one.removeprefix("svg ") for one in named if one.startswith("svg ")]
+    kept = [one.removeprefix("svg ") for one in named if one.startswith(("svg ", "svg."))]
     # The tints of cells rest on the levels that texts have too.
     kept += [one for one in named if LEVEL.fullmatch(one) and "--a" in body and "background" not in body]
     return f"{', '.join(kept)} {{{body}}}\n" if kept else ""

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.services import check_words, checks
 from app.services.shapes import CheckKind, CounterfactualResult
-from app.web import charts
+from app.web import charts, check_events
 from app.web.charts import Chart
 from app.web.context import ChecksView, MovedRow
 from app.web.sequence_view import SequenceChoice
@@ -17,10 +17,14 @@ RECENT = 20
 
 def checks_view(session: Session, choice: SequenceChoice, model: str) -> ChecksView:
     """All checks of a sequence, as the view is to show them again after a change."""
-    found = {one.kind: one for one in checks.of_run_sequence(session, choice.run, choice.sequence_id)}
+    all_kinds = checks.of_run_sequence(session, choice.run, choice.sequence_id)
+    found = {one.kind: one for one in all_kinds}
+    reading = check_events.reading(choice.run, choice.sequence_id, all_kinds)
     counterfactual, step = found.get("counterfactual"), found.get("one_step")
     result = counterfactual.counterfactual if counterfactual else None
     return ChecksView(
+        of=f"/api/v1/runs/{choice.run}/influences/{choice.sequence_id}/checks",
+        version=None if reading.ended else reading.version,
         ask=choice.below("checks"),
         cancel=choice.below("checks/cancel"),
         retry=choice.below("checks/retry"),

@@ -12,7 +12,7 @@ from app.web.context import Held, HeldList, HeldRow, Tab
 from app.web.views import sequence_url
 
 FIRST = 12
-TOLD = 90
+TOLD = 60
 
 
 @dataclass(frozen=True)

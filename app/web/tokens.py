@@ -2,10 +2,12 @@
 
 import math
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+
+import numpy as np
 
 from app.services import spans
 from app.services.spans import Reading, Span
@@ -52,7 +54,7 @@ def visible(text: str) -> str:
 
 def scale_of(values: Sequence[float]) -> float:
     """The largest size among the values: the score that takes the full tint."""
-    return max((abs(value) for value in values), default=0.0)
+    return max(map(abs, values), default=0.0)
 
 
 def level(value: float, scale: float) -> int:
@@ -68,10 +70,9 @@ def window(values: Sequence[float], size: int = SNIPPET_TOKENS) -> tuple[int, in
     """The first and last-plus-one position of the `size` neighbours with the most absolute influence."""
     if len(values) <= size:
         return 0, len(values)
-    total = [0.0]
-    for value in values:
-        total.append(total[-1] + abs(value))
-    start = max(range(len(values) - size + 1), key=lambda i: (round(total[i + size] - total[i], 12), -i))
+    total = np.concatenate(([0.0], np.cumsum(np.abs(np.asarray(values, dtype=np.float64)))))
+    # Rounded, so that of stretches that weigh the same the first is shown.
+    start = int(np.argmax(np.round(total[size:] - total[:-size], 12)))
     scale = scale_of(values)
     inside = [i for i in range(start, start + size) if level(values[i], scale)]
     slack = (size - (inside[-1] - inside[0] + 1)) // 2 if inside else 0
@@ -94,19 +95,28 @@ def snippet(
     sequence's own largest.
     """
     stretches = spans.spans(tokens, reading)
-    sums = spans.sums(values, stretches)
-    tint_scale = scale_of(sums) if scale is None else scale
+    tint_scale = scale_of(spans.sums(values, stretches)) if scale is None else scale
     starts = list(accumulate(map(len, tokens), initial=0))
     text = "".join(tokens)
     hits = [found.span() for found in sought.finditer(text)] if sought else []
     first, last = _around(window(values, size), hits, starts)
+    shown = stretches[bisect_right(stretches, first, key=_stop) : bisect_left(stretches, last, key=_start)]
     found: list[Piece] = []
-    for (start, stop), value in zip(stretches, sums, strict=True):
+    for (start, stop), value in zip(shown, spans.sums(values, shown), strict=True):
         begin, end = max(start, first), min(stop, last)
-        if begin < end:
-            whole = Piece("", level(value, tint_scale), value, begin)
-            found += _marked(whole, text, (starts[begin], starts[end]), hits)
+        shade = level(value, tint_scale)
+        for part, hit in _parts(text, (starts[begin], starts[end]), hits):
+            if part or shade:
+                found.append(Piece(visible(part), shade, value, begin, hit))
     return Snippet(_joined(found), cut_before=first > 0, cut_after=last < len(tokens))
+
+
+def _start(span: Span) -> int:
+    return span[0]
+
+
+def _stop(span: Span) -> int:
+    return span[1]
 
 
 def _around(shown: Span, hits: Sequence[Span], starts: Sequence[int]) -> Span:
@@ -119,16 +129,13 @@ def _around(shown: Span, hits: Sequence[Span], starts: Sequence[int]) -> Span:
     return begin, begin + size
 
 
-def _marked(piece: Piece, text: str, place: Span, hits: Sequence[Span]) -> list[Piece]:
-    """The piece with its characters, cut where something sought begins or ends."""
+def _parts(text: str, place: Span, hits: Sequence[Span]) -> list[tuple[str, bool]]:
+    """The characters of a place, cut where something sought begins or ends, and whether each part is of it."""
     begin, end = place
-    if begin == end:
-        return [replace(piece, text=visible(""))] if piece.level else []
+    if begin == end or not hits:
+        return [(text[begin:end], False)]
     cuts = sorted({begin, end, *(edge for hit in hits for edge in hit if begin < edge < end)})
-    return [
-        replace(piece, text=visible(text[a:b]), found=any(start <= a and b <= stop for start, stop in hits))
-        for a, b in pairwise(cuts)
-    ]
+    return [(text[a:b], any(start <= a and b <= stop for start, stop in hits)) for a, b in pairwise(cuts)]
 
 
 def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:

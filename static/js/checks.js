@@ -1,25 +1,33 @@
 // A check that waits or is under way shows how far it is; once it ends the page is read again where it stands.
-const EVERY = 1000;
-const words = JSON.parse(document.getElementById("stages").textContent);
+import { follow } from "./events.js";
 
-function told(box, check) {
-  const bar = box.querySelector("progress");
+const words = JSON.parse(document.getElementById("stages").textContent);
+const boxes = new Map([...document.querySelectorAll("[data-check]")].map((box) => [box.dataset.check, box]));
+const { checks, version } = document.querySelector("[data-checks]").dataset;
+
+function going(state, check) {
+  const box = boxes.get(check.check);
+  if (!box) return;
+  const bar = box.querySelector(":scope > .under-way progress");
   if (bar && check.total) {
     bar.max = check.total;
     bar.value = check.done;
   }
-  const said = box.querySelector("[data-words]");
-  if (said) said.textContent = check.state === "queued" ? words.waiting : (words[check.stage] ?? check.stage);
+  const said = box.querySelector(":scope > .under-way [data-words]");
+  if (said) said.textContent = state === "queued" ? words.waiting : (words[check.stage] ?? check.stage);
 }
 
-async function look(box) {
-  if (document.hidden) return;
-  const answer = await fetch(`/api/v1/checks/${encodeURIComponent(box.dataset.check)}`, { headers: { accept: "application/json" } });
+function ended(state, check) {
+  const box = boxes.get(check.check);
+  if (box && box.dataset.state !== state) location.reload();
+}
+
+const acts = { queued: going, running: going, done: ended, failed: ended, cancelled: ended };
+
+async function look() {
+  const answer = await fetch(checks, { headers: { accept: "application/json" } });
   if (!answer.ok) return;
-  const check = await answer.json();
-  if (check.state === "queued" || check.state === "running") told(box, check);
-  else if (check.state !== box.dataset.state) location.reload();
+  for (const check of await answer.json()) acts[check.state](check.state, { ...check, check: check.id });
 }
 
-const open = [...document.querySelectorAll("[data-check]")].filter((box) => box.dataset.state === "queued" || box.dataset.state === "running");
-if (open.length) setInterval(() => open.forEach((box) => look(box).catch(() => {})), EVERY);
+follow(`${checks}/events`, version, acts, { look });

@@ -1,19 +1,21 @@
-// The layer x token grid, drawn from the table beneath it, and linked with the tokens above it.
+// The layer x token grid and the table of its numbers, made of the page's data, and linked with the tokens above it.
 import { bind, follow } from "./keys.js";
+import { signed } from "./numbers.js";
 
 const card = document.querySelector("[data-grid]");
 const canvas = card.querySelector("canvas");
 const scroller = canvas.parentElement;
-const table = document.querySelector("[data-grid-table]");
+const data = JSON.parse(document.querySelector("[data-cells]").textContent);
 const readout = document.querySelector("[data-readout]");
 const spans = [...document.querySelectorAll("[data-pos]")];
 const text = document.querySelector("[data-view]");
-const layers = [...table.tHead.rows[0].cells].slice(3).map((cell) => cell.textContent.trim());
-const rows = [...table.tBodies[0].rows].map((line) => {
-  const cells = [...line.cells];
-  const numbers = cells.slice(2).map((cell) => Number(cell.dataset.v));
-  return { token: cells[0].dataset.t, next: cells[1].dataset.t, total: numbers[0], layers: numbers.slice(1) };
-});
+const { layers } = data;
+const rows = data.tokens.map((token, place) => ({
+  token,
+  next: data.tokens[place + 1] ?? "",
+  total: data.totals[place],
+  layers: data.cells.map((values) => values[place]),
+}));
 const [L, T] = [layers.length, rows.length];
 const scale = Math.max(...rows.flatMap((row) => row.layers.map(Math.abs)), 1e-30);
 const columnScale = Math.max(...rows.map((row) => Math.abs(row.total)), 1e-30);
@@ -121,7 +123,7 @@ function drawEdges(paint, c) {
     const y = layer * cellHeight + cellHeight / 2 - 1;
     if (cellHeight >= 15 || layer % 2 === 0) {
       paint.fillStyle = layer === at.layer ? c.ink : c.muted;
-      paint.fillText(layers[layer], left, y, LABEL - 10);
+      paint.fillText(layers[layer], left, Math.max(y, 7), LABEL - 10);
     }
     paint.fillStyle = sums[layer] < 0 ? c.neg : c.pos;
     paint.fillRect(right + 10, y - 4, Math.max(1, (room * Math.abs(sums[layer])) / sumScale), 8);
@@ -164,12 +166,6 @@ function drawSelection(paint, c) {
   }
 }
 
-function number(value) {
-  const size = Math.abs(value);
-  const text = size === 0 ? "0" : size >= 1e7 ? size.toExponential(2) : size >= 1000 ? Math.round(size).toLocaleString("en") : size >= 0.0095 ? size.toFixed(3) : size >= 0.000095 ? size.toFixed(5) : size.toExponential(1);
-  return value > 0 ? `+${text}` : value < 0 ? `\u2212${text}` : text;
-}
-
 function entry(name, value, className) {
   const box = document.createElement("span");
   const strong = document.createElement(className === "num" ? "span" : "b");
@@ -197,11 +193,11 @@ function tell() {
   const row = rows[at.token];
   const parts = [entry("token", shown(row.token)), entry("helped predict", row.next ? shown(row.next) : "nothing: it is the last")];
   const span = spans.find((one) => Number(one.dataset.pos) === at.token);
-  if (span?.dataset.e) parts.push(entry(text.dataset.view, number(Number(span.dataset.e)), "num"));
+  if (span?.dataset.e) parts.push(entry(text.dataset.view, signed(Number(span.dataset.e)), "num"));
   const whole = span?.closest("[data-sum]");
-  if (whole) parts.push(entry(`${text.dataset.read} ${shown(plain(whole))}`, number(Number(whole.dataset.sum)), "num"));
-  parts.push(entry("all layers", number(row.total), "num"));
-  if (at.layer >= 0) parts.push(entry(layers[at.layer], number(row.layers[at.layer]), "num"));
+  if (whole) parts.push(entry(`${text.dataset.read} ${shown(plain(whole))}`, signed(Number(whole.dataset.sum)), "num"));
+  parts.push(entry("all layers", signed(row.total), "num"));
+  if (at.layer >= 0) parts.push(entry(layers[at.layer], signed(row.layers[at.layer]), "num"));
   if (locked) parts.push(entry("", "locked; click again or press Escape to let go"));
   readout.replaceChildren(...parts);
 }
@@ -285,6 +281,53 @@ bind([
   { key: "j", does: "the next sequence, lighter", run: follow("a[rel=next]") },
   { key: "k", does: "the previous sequence, heavier", run: follow("a[rel=prev]") },
 ]);
+
+// The table is made when it is first opened: with thousands of cells it would hold up the page.
+function cell(text, kind = "td", scope = "") {
+  const made = document.createElement(kind);
+  made.textContent = text;
+  if (scope) made.scope = scope;
+  return made;
+}
+
+function figure(text, kind = "td", scope = "") {
+  const made = cell(text, kind, scope);
+  made.className = "n";
+  return made;
+}
+
+function line(...cells) {
+  const made = document.createElement("tr");
+  made.append(...cells);
+  return made;
+}
+
+function tabulate(place) {
+  const region = document.createElement("div");
+  region.className = "gridtable";
+  region.tabIndex = 0;
+  region.setAttribute("role", "region");
+  region.setAttribute("aria-label", "Influence by token and layer");
+  const table = document.createElement("table");
+  table.dataset.gridTable = "";
+  table.createCaption().textContent = place.dataset.caption;
+  table.caption.className = "sr";
+  const heads = [cell("token", "th", "col"), cell("next token", "th", "col"), ...["all layers", ...layers].map((name) => figure(name, "th", "col"))];
+  table.createTHead().append(line(...heads));
+  const body = table.createTBody();
+  for (const row of rows) {
+    body.append(line(cell(row.token.replaceAll("\n", "↵"), "th", "row"), cell(row.next.replaceAll("\n", "↵")), ...[row.total, ...row.layers].map((value) => figure(signed(value)))));
+  }
+  const whole = rows.reduce((sum, row) => sum + row.total, 0);
+  const sum = cell("sum over tokens", "th", "row");
+  sum.colSpan = 2;
+  table.createTFoot().append(line(sum, ...[whole, ...sums].map((value) => figure(signed(value)))));
+  region.append(table);
+  place.prepend(region);
+}
+
+const numbers = document.querySelector("[data-numbers]");
+numbers.closest("details").addEventListener("toggle", () => tabulate(numbers), { once: true });
 
 addEventListener("themechange", () => draw());
 scroller.addEventListener("scroll", () => draw(), { passive: true });

@@ -1,4 +1,7 @@
 // A query's progress: server-sent events change the page in place; a finished run is read anew.
+import { follow } from "./events.js";
+import { signed } from "./numbers.js";
+
 const page = document.querySelector("[data-live]");
 const { live: query, run: shown, version } = page.dataset;
 const NUMBER = new Intl.NumberFormat("en");
@@ -64,9 +67,7 @@ function row(item, index) {
   snippet.append(from);
   // Raw where N is not known.
   const value = item.nats_per_copy ?? item.influence;
-  const size = Math.abs(value);
-  const number = `${value > 0 ? "+" : "\u2212"}${size >= 1000 ? NUMBER.format(Math.round(size)) : size.toFixed(3)}`;
-  line.append(cell("num", String(index + 1)), cell("num", number), snippet);
+  line.append(cell("num", String(index + 1)), cell("num", signed(value)), snippet);
   return line;
 }
 
@@ -76,33 +77,17 @@ function partial(data) {
   box.querySelector("ol").replaceChildren(...data.rows.map(row));
 }
 
-const acts = { queued, running, partial };
-for (const ended of ["done", "failed", "cancelled"]) acts[ended] = () => location.reload();
-let source = null;
-let last = version;
+const states = { queued, running, partial };
+for (const ended of ["done", "failed", "cancelled"]) states[ended] = () => location.reload();
 
-function heard(name, event) {
-  link.textContent = "";
-  last = event.lastEventId || last;
-  const data = JSON.parse(event.data);
+function heard(name, data) {
   if (name !== "partial") chip(name, data);
-  if (data.run === shown) acts[name](data);
+  if (data.run === shown) states[name](data);
 }
 
-function connect() {
-  source?.close();
-  source = new EventSource(`/api/v1/queries/${encodeURIComponent(query)}/events?after=${encodeURIComponent(last)}`);
-  for (const name of Object.keys(acts)) source.addEventListener(name, (event) => heard(name, event));
-  source.addEventListener("end", () => source.close());
-  source.addEventListener("error", () => {
-    link.textContent = "The connection was lost; trying again. The work goes on without it.";
-    // A server that answers with an error ends the stream for good; it may only be starting again.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
-  });
+function lost(now) {
+  link.textContent = now ? "The connection was lost; trying again. The work goes on without it." : "";
 }
 
-// A browser keeps few connections to one server: a page that nobody looks at gives its own back.
-document.addEventListener("visibilitychange", () => (document.hidden ? source.close() : connect()));
-addEventListener("pagehide", () => source.close());
-addEventListener("pageshow", (event) => event.persisted && connect());
-connect();
+const acts = Object.fromEntries(Object.keys(states).map((name) => [name, heard]));
+follow(`/api/v1/queries/${encodeURIComponent(query)}/events`, version, acts, { lost });

@@ -71,7 +71,8 @@ function block(preview) {
     told.dataset.told = "";
     box.append(told);
   }
-  if (preview.problem) box.append(paragraph(before + after ? "error" : "note", `${preview.problem.problem} ${preview.problem.remedy}`));
+  // While the prompt alone is written, that the completion is empty goes without saying.
+  if (preview.problem && !(before && !completion.value)) box.append(paragraph(before + after ? "error" : "note", `${preview.problem.problem} ${preview.problem.remedy}`));
   return box;
 }
 

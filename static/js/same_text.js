@@ -1,21 +1,17 @@
 // One text under several models: the characters of a token are shown in every column, whatever its tokens are.
+import { signed } from "./numbers.js";
+
 const box = document.querySelector("[data-same]");
 
 function columnOf(part) {
   const spans = [...part.querySelectorAll("[data-a]")].map((span) => ({
     span,
-    from: span.dataset.in,
+    from: span.closest("[data-in]").dataset.in,
     start: Number(span.dataset.a),
     stop: Number(span.dataset.b),
     value: Number(span.dataset.v),
   }));
   return { spans, told: part.querySelector("[data-told]"), group: part.querySelector("[role=group]") };
-}
-
-function number(value) {
-  const size = Math.abs(value);
-  const text = size === 0 ? "0" : size >= 0.0095 ? size.toFixed(3) : size >= 0.000095 ? size.toFixed(5) : size.toExponential(1);
-  return value > 0 ? `+${text}` : value < 0 ? `\u2212${text}` : text;
 }
 
 function linked(columns) {
@@ -27,7 +23,7 @@ function linked(columns) {
     const text = found.map((one) => one.span.textContent).join("").replaceAll("\n", "↵");
     const sum = found.reduce((total, one) => total + one.value, 0);
     const many = found.length === 1 ? "" : ` in ${found.length} tokens`;
-    column.told.textContent = !at ? "" : found.length ? `“${text}”${many}: ${number(sum)}` : "not in its stretch of the document";
+    column.told.textContent = !at ? "" : found.length ? `“${text}”${many}: ${signed(sum)}` : "not in its stretch of the document";
   }
 
   // Tokens stay whole: those that share any character with the one pointed at.

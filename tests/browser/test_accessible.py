@@ -70,6 +70,7 @@ def addresses(page: Page, served: Served) -> dict[str, str]:
         "list of candidates": f"/queries/{served.ids['wordings']}?view=list",
         "run of candidates": f"/queries/{served.ids['versions']}?view=run",
         "sequence": f"/queries/{query}/sequences/{rows[0]['sequence_id']}?run={large}",
+        "numbers": f"/queries/{query}/sequences/{rows[0]['sequence_id']}/numbers?run={large}",
         "long sequence": f"/queries/{query}/sequences/{longest}?run={large}",
         **{
             name: f"/queries/{query}/sequences/{rows[place]['sequence_id']}?run={large}&{view}"

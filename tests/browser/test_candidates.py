@@ -64,7 +64,8 @@ def test_the_characters_of_a_token_show_under_the_other_model_whatever_its_token
     assert " ruler" in "".join(lit.all_text_contents())
     values = [float(value or "") for value in lit.evaluate_all("spans => spans.map((span) => span.dataset.v)")]
     told = (threes.locator("[data-told]").text_content() or "").replace("\u2212", "-")
-    found = re.search(r"in (\d+) tokens: ([+-][\d.e-]+)$", told)
+    exponents = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+    found = re.search(r"in (\d+) tokens: ([+-][\d.e-]+)$", told.replace("×10", "e").translate(exponents))
     assert found is not None
     assert int(found[1]) == len(values)
     assert float(found[2]) == pytest.approx(sum(values), rel=0.05, abs=6e-4)

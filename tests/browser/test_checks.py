@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from app.database import writing
 from app.models import Check
@@ -66,23 +66,60 @@ def test_a_sequence_is_read_by_keys_alone_and_one_list_tells_them(tab: Page, ser
     assert tab.url == here
 
 
-def test_a_check_is_followed_from_its_button_to_its_words(tab: Page, served: Served) -> None:
-    tab.goto(sequence(tab, served, 6))
+def put(served: Served, key: str | None, **fields: object) -> None:
+    """Changes a check as a worker does."""
+    with writing(served.sessions) as session:
+        row = session.get_one(Check, key)
+        for name, value in fields.items():
+            setattr(row, name, value)
+
+
+def asked(tab: Page, served: Served, place: int) -> tuple[Locator, str | None]:
+    """A check that was asked for with its button: its part of the page, and its id."""
+    tab.goto(sequence(tab, served, place))
     tab.get_by_role("button", name="Check it").click()
     tab.wait_for_url("**#checks")
     box = tab.locator("#checks")
     expect(box).to_contain_text("waiting for a worker")
-    key = box.get_attribute("data-check")
+    return box, box.get_attribute("data-check")
 
-    def put(**fields: object) -> None:
-        with writing(served.sessions) as session:
-            row = session.get_one(Check, key)
-            for name, value in fields.items():
-                setattr(row, name, value)
 
-    put(state="running", stage="solving", done=12, total=48)
+RUNNING = {"state": "running", "stage": "solving", "total": 48}
+DONE = {"state": "done", "result": COUNTERFACTUAL, "seconds": 12.0, "device": "cpu"}
+TOLD = "The direction is right, the size is overstated 12 times."
+
+
+def test_a_check_is_followed_from_its_button_to_its_words(tab: Page, served: Served) -> None:
+    asks: list[str] = []
+    tab.on("request", lambda request: asks.append(request.url) if "/checks" in request.url else None)
+    box, key = asked(tab, served, 6)
+    put(served, key, **RUNNING, done=12)
     expect(box).to_contain_text("re-optimising with and without the sequence")
     expect(box.locator("progress")).to_have_attribute("value", "12")
-    put(state="done", result=COUNTERFACTUAL, seconds=12.0, device="cpu")
-    expect(box).to_contain_text("The direction is right, the size is overstated 12 times.")
+    put(served, key, **DONE)
+    expect(box).to_contain_text(TOLD)
     expect(box.get_by_role("row", name=re.compile("a copy less"))).to_contain_text("−0.520")
+    # One stream told all of it; nothing was polled.
+    assert [url for url in asks if "/api/" in url and "/checks/events?after=" not in url] == []
+    assert sum("/checks/events?after=" in url for url in asks) == 1
+
+
+def test_a_check_is_followed_on_after_its_stream_broke(tab: Page, served: Served) -> None:
+    box, key = asked(tab, served, 7)
+    put(served, key, **RUNNING, done=12)
+    expect(box.locator("progress")).to_have_attribute("value", "12")
+    served.stop()
+    put(served, key, **RUNNING, done=24)
+    served.start()
+    expect(box.locator("progress")).to_have_attribute("value", "24", timeout=15_000)
+    put(served, key, **DONE)
+    expect(box).to_contain_text(TOLD)
+
+
+def test_where_no_stream_can_be_opened_a_check_is_polled(tab: Page, served: Served) -> None:
+    tab.route("**/checks/events**", lambda route: route.fulfill(status=502, body="no streams here"))
+    box, key = asked(tab, served, 8)
+    put(served, key, **RUNNING, done=36)
+    expect(box.locator("progress")).to_have_attribute("value", "36", timeout=15_000)
+    put(served, key, **DONE)
+    expect(box).to_contain_text(TOLD, timeout=15_000)

@@ -112,6 +112,13 @@ def test_batches_are_listed(new_site: Site) -> None:
     assert [one["label"] for one in new_site.client.get("/api/v1/batches").json()["rows"]] == ["Mills"]
 
 
+def test_the_list_of_queries_leads_to_the_batches_and_both_stand_under_queries(new_site: Site) -> None:
+    queries = new_site.client.get("/queries", headers=HTML).text
+    assert '<a href="/batches">batches</a>' in queries
+    for text in (queries, new_site.client.get("/batches", headers=HTML).text):
+        assert '<a href="/" aria-current="page">Queries</a>' in text
+
+
 def test_an_unknown_batch_is_told(new_site: Site) -> None:
     answered = new_site.client.get("/batches/none", headers=HTML)
     assert answered.status_code == 404

@@ -1,7 +1,9 @@
 """One model, one corpus, how everything stands, and the glossary: pages that name what is known, and what is not."""
 
+import json
 import re
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from sqlalchemy import select
 
 from app.database import writing
 from app.models import Check, Corpus, FactorSet, Model, Run, Scan, StoredIndex, TokenizedCorpus, Worker
-from app.services import faithful
+from app.services import cursors, faithful
 from app.services.shapes import StudyView
 from app.worker.arrow import write_table
 from tests.web.conftest import Site
@@ -156,7 +158,7 @@ def test_a_corpus_names_every_way_it_is_cut_and_the_queries_asked_of_it(site: Si
     text = words(page(site, "/corpora/demo"))
     assert "4,012 documents, which small, medium, large were trained on" in text
     assert "221,904" in text
-    assert "55.310" in text
+    assert "55.3" in text
     body = site.client.get("/api/v1/corpora/demo").json()
     assert body["cuts"][0]["models"] == ["small", "medium", "large"]
     assert body["queries"] == len(site.ids)
@@ -171,17 +173,19 @@ def test_documents_that_are_not_on_this_machine_leave_the_rest_of_the_page(site:
     assert site.client.get("/api/v1/corpora/demo/documents").status_code == 409
 
 
-def stored(site: Site, home: Path, many: int) -> None:
-    """Documents of the demo corpus on disk, as a worker writes them."""
+def stored(site: Site, home: Path, many: int, before: int = 0) -> None:
+    """Documents of the demo corpus on disk, as a worker writes them, behind those that are there before."""
     rows = [
         {"id": f"note/{place:03d}", "kind": "note", "source": "s", "text": f"Text <{place}>. " * 40, "metadata": None}
-        for place in range(many)
+        for place in range(before, many)
     ]
-    write_table(home / "corpora" / "demo" / "documents", rows, dict.fromkeys(rows[0], Value("string")))
-    part = {"path": "corpora/demo/documents", "source": "s", "documents": many, "fingerprint": "f", "skipped": 0}
+    path = f"corpora/demo/documents-{before}"
+    write_table(home / path, rows, dict.fromkeys(rows[0], Value("string")))
+    part = {"path": path, "source": "s", "documents": len(rows), "fingerprint": "f", "skipped": 0}
     with writing(site.sessions) as session:
         corpus = session.get_one(Corpus, "demo")
-        corpus.path, corpus.parts = part["path"], [{**part, "added_at": MOMENT.isoformat()}]
+        others = corpus.parts if before else []
+        corpus.path, corpus.parts = path, [*others, {**part, "added_at": MOMENT.isoformat()}]
 
 
 def test_documents_are_listed_page_by_page_and_found_by_id(new_site: Site, tmp_path: Path) -> None:
@@ -199,6 +203,63 @@ def test_documents_are_listed_page_by_page_and_found_by_id(new_site: Site, tmp_p
     body = new_site.client.get("/api/v1/corpora/demo/documents?find=note/11&limit=3&offset=2").json()
     assert ([row["number"] for row in body["rows"]], body["total"]) == ([112, 113, 114], 10)
     assert new_site.client.get("/corpora/demo/documents.json").json()["total"] == 120
+
+
+DOCUMENTS = "/api/v1/corpora/demo/documents"
+
+
+def followed(site: Site, address: str, rel: str) -> list[str]:
+    """What the pages say of their place in the list, from the address on along its links."""
+    told, link = [], [address]
+    while link:
+        text = page(site, link[0].replace("&amp;", "&"))
+        told += re.findall(r"(\d+ to \d+) of \d+ document", words(text))
+        link = re.findall(rf'rel="{rel}" href="([^"#]*)#documents"', text)
+    return told
+
+
+@pytest.mark.parametrize("find", ["", "NOTE/0", "5"])
+def test_documents_are_read_by_cursor_there_and_back(new_site: Site, tmp_path: Path, find: str) -> None:
+    stored(new_site, tmp_path, 120)
+    expected = [place for place in range(120) if find.lower() in f"note/{place:03d}"]
+    choices: dict[str, str] = {"find": find, "limit": "7"} if find else {"limit": "7"}
+    answer = new_site.client.get(DOCUMENTS, params=choices)
+    found, pages = [row["number"] for row in answer.json()["rows"]], [answer.json()]
+    while answer.json()["next"]:
+        answer = new_site.client.get(answer.links["next"]["url"])
+        assert answer.json()["offset"] == len(found)
+        found += [row["number"] for row in answer.json()["rows"]]
+        pages.append(answer.json())
+    assert found == expected
+    assert len(pages) == -(-len(expected) // 7) > 2
+    for before, here in pairwise(pages):
+        again = new_site.client.get(DOCUMENTS, params={**choices, "cursor": here["previous"]}).json()
+        assert (again["rows"], again["offset"]) == (before["rows"], before["offset"])
+    assert pages[0]["previous"] is None
+
+
+def test_the_pages_of_documents_lead_on_and_back(new_site: Site, tmp_path: Path) -> None:
+    stored(new_site, tmp_path, 120)
+    assert followed(new_site, "/corpora/demo", "next") == ["1 to 50", "51 to 100", "101 to 120"]
+    last = cursors.encode("documents", ["demo", "f", ""], [99])
+    assert followed(new_site, f"/corpora/demo?cursor={last}", "prev") == ["101 to 120", "51 to 100", "1 to 50"]
+    assert followed(new_site, "/corpora/demo?find=note/0", "next") == ["1 to 50", "51 to 100"]
+
+
+def test_a_cursor_of_documents_outlives_growth_but_not_other_choices(new_site: Site, tmp_path: Path) -> None:
+    stored(new_site, tmp_path, 60)
+    cursor = new_site.client.get(DOCUMENTS, params={"find": "note", "limit": 59}).json()["next"]
+    stored(new_site, tmp_path, 120, before=60)
+    grown = new_site.client.get(DOCUMENTS, params={"find": "note", "limit": 3, "cursor": cursor}).json()
+    assert [row["number"] for row in grown["rows"]] == [59, 60, 61]
+    for choices in ({"find": "other"}, {"find": "note", "offset": 2}, {}):
+        refused = new_site.client.get(DOCUMENTS, params={**choices, "cursor": cursor})
+        assert (refused.status_code, refused.json()["field"]) == (422, "cursor"), choices
+    for place in (10**30, 120, -(10**30)):
+        beyond = cursors.encode("documents", ["demo", "f", ""], [place])
+        rows = new_site.client.get(DOCUMENTS, params={"cursor": beyond, "limit": 2}).json()["rows"]
+        assert [row["number"] for row in rows] == ([0, 1] if place < 0 else [])
+    assert new_site.client.get(DOCUMENTS, params={"offset": 1000}).json()["rows"] == []
 
 
 def test_the_status_tells_the_line_in_its_order_with_progress(site: Site) -> None:
@@ -245,8 +306,12 @@ def test_a_busy_worker_says_what_it_does(new_site: Site) -> None:
 def test_files_that_are_gone_are_told_with_the_command_that_makes_them_again(new_site: Site, tmp_path: Path) -> None:
     fitted(new_site)
     assert "influence model refit large" in words(page(new_site, "/status"))
-    (tmp_path / "factors" / "large").mkdir(parents=True)
-    (tmp_path / "factors" / "large" / "manifest.json").write_text("{}")
+    kept = tmp_path / "factors" / "large"
+    kept.mkdir(parents=True)
+    (kept / "tensors.safetensors").write_bytes(bytes(8))
+    (kept / "manifest.json").write_text(json.dumps({"tensor_bytes": 9}))
+    assert "has 8 bytes where 9 were written" in words(page(new_site, "/status"))
+    (kept / "manifest.json").write_text(json.dumps({"tensor_bytes": 8}))
     assert "factors of large" not in words(page(new_site, "/status")).lower()
 
 

@@ -54,7 +54,7 @@ def test_every_dot_stands_where_its_ranks_say_and_leads_to_its_sequence(site: Si
     found = site.client.get(f"/api/v1/compare?runs={runs}&limit=500").json()
     ranks = {item["sequence_ids"][0]: item["ranks"] for item in found["sequences"] if None not in item["ranks"]}
     shown = re.findall(
-        r'<a href="([^"]+)" tabindex="-1" aria-label="([^"]+)"><title>.*?</title><circle data-seq="\d+" '
+        r'<a href="([^"]+)" tabindex="-1"><title>(.*?)</title><circle data-seq="\d+" '
         r'cx="([\d.]+)" cy="([\d.]+)"',
         text,
     )

@@ -82,7 +82,10 @@ def test_the_api_answers_as_its_document_says(new_site: Site, method: str, path:
     run()
 
 
-def test_every_address_but_the_stream_is_checked(new_site: Site) -> None:
+def test_every_address_but_the_streams_is_checked(new_site: Site) -> None:
     document = new_site.client.get("/api/v1/openapi.json").json()
     served = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    assert served - set(OPERATIONS) == {("GET", "/api/v1/queries/{query_id}/events")}
+    assert served - set(OPERATIONS) == {
+        ("GET", "/api/v1/queries/{query_id}/events"),
+        ("GET", "/api/v1/runs/{run_id}/influences/{sequence_id}/checks/events"),
+    }

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from fastapi.sse import ServerSentEvent
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Run
 from app.services import queries
-from app.web import events
+from app.web import events, query_events
 from tests.web.conftest import Site
 from tests.web.filling import answer, results, unfinished
 
@@ -58,7 +59,7 @@ def watch(site: Site, query: str, steps: list[Change], run: str, last: str | Non
     async def collect() -> list[ServerSentEvent]:
         found: list[ServerSentEvent] = []
         left = list(steps)
-        async for event in events.stream(site.sessions, query, last):
+        async for event in events.stream(partial(query_events.read, site.sessions, query), last):
             found.append(event)
             if event.id is not None and left:
                 change(site, run, left.pop(0))
@@ -103,7 +104,7 @@ def test_a_stream_resumed_at_the_present_version_repeats_nothing(new_site: Site)
         version = str(queries.version(session, query))
 
     async def first_two() -> list[str | None]:
-        stream = events.stream(new_site.sessions, query, version)
+        stream = events.stream(partial(query_events.read, new_site.sessions, query), version)
         pending = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0.1)
         assert not pending.done(), "nothing has changed, so nothing is sent"
@@ -124,7 +125,7 @@ def test_leaving_a_stream_cancels_nothing(new_site: Site) -> None:
     change(new_site, run, running)
 
     async def leave() -> None:
-        stream = events.stream(new_site.sessions, query, None)
+        stream = events.stream(partial(query_events.read, new_site.sessions, query), None)
         await anext(stream)
         await stream.aclose()  # type: ignore[attr-defined]
 

@@ -1,6 +1,7 @@
 """Pages as a browser without JavaScript gets them: complete, escaped, and designed in every state."""
 
 import html
+import json
 import re
 
 import pytest
@@ -194,9 +195,8 @@ def test_a_sequence_shows_every_token_the_whole_table_and_its_neighbours(site: S
     rows = site.client.get(f"/api/v1/runs/{run}/influences").json()["rows"]
     text = page(site, f"/queries/{site.ids['fact']}/sequences/{rows[1]['sequence_id']}?run={run}")
     assert text.count("data-pos=") == len(rows[1]["tokens"])
-    body = text[
-        text.index("<tbody>", text.index("data-grid-table")) : text.index("</tbody>", text.index("data-grid-table"))
-    ]
+    numbers = page(site, html.unescape(re.search(r'href="([^"]*/numbers\?[^"]*)"', text)[1]))  # type: ignore[index]
+    body = numbers[numbers.index("<tbody>") : numbers.index("</tbody>")]
     assert body.count("<tr>") == len(rows[1]["tokens"])
     assert body.count('class="n"') == len(rows[1]["tokens"]) * 5
     assert re.search(rf'rel="prev" href="[^"]*/sequences/{rows[0]["sequence_id"]}\?', text)
@@ -208,10 +208,11 @@ def test_the_cells_of_the_table_sum_to_the_score_that_is_shown(site: Site) -> No
     run = site.runs("fact")["medium"]
     row = site.client.get(f"/api/v1/runs/{run}/influences").json()["rows"][0]
     text = page(site, f"/queries/{site.ids['fact']}/sequences/{row['sequence_id']}?run={run}")
-    lines = re.findall(r"<tr><th scope=\"row\" data-t.*?</tr>", text)
-    cells = [[float(value) for value in re.findall(r'data-v="([^"]+)"', line)] for line in lines]
-    assert sum(line[0] for line in cells) == pytest.approx(row["nats_per_copy"], rel=1e-3)
-    assert sum(sum(line[1:]) for line in cells) == pytest.approx(row["nats_per_copy"], rel=1e-3)
+    drawn = json.loads(re.search(r"<script[^>]* data-cells>(.*?)</script>", text)[1])  # type: ignore[index]
+    assert drawn["tokens"] == row["tokens"]
+    assert len(drawn["cells"]) == len(drawn["layers"])
+    assert sum(drawn["totals"]) == pytest.approx(row["nats_per_copy"], rel=1e-3)
+    assert sum(sum(line) for line in drawn["cells"]) == pytest.approx(row["nats_per_copy"], rel=1e-3)
 
 
 def test_a_comparison_shows_columns_curves_overlaps_profiles_and_the_joined_list(site: Site) -> None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from app.web.words import signed
+from tests.web.checked import add_checks
 from tests.web.conftest import Site
 from tests.web.test_pages import page, words
 
@@ -190,3 +191,73 @@ def test_a_chart_is_a_picture_by_itself(site: Site) -> None:
     missing = site.client.get(f"{path}/charts/nothing.svg?view=distribution")
     assert missing.status_code == 404
     assert names[0] in missing.json()["remedy"]
+
+
+def charts_of(site: Site, text: str) -> dict[str, ElementTree.Element]:
+    """The charts that a page links to, by their names on it, each parsed; they must be all that it shows."""
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]+/charts/[^"]+)" download', text)]
+    assert {link.split("/charts/")[1].split(".svg")[0] for link in links} == set(
+        re.findall(r'data-chart="([\w-]+)"', text)
+    )
+    found = {}
+    for link in links:
+        answer = site.client.get(link)
+        assert answer.headers["content-type"] == "image/svg+xml", link
+        # Levels of tints are set in the file itself; everything else is a value.
+        assert set(re.findall(r"var\(--([\w-]+)", answer.text)) <= {"a"}
+        assert "light-dark" not in answer.text
+        found[link.split("/charts/")[1].split(".svg")[0]] = ElementTree.fromstring(answer.text)
+    return found
+
+
+def drawn(chart: ElementTree.Element, name: str) -> int:
+    """How many elements of a kind a chart has."""
+    return len(chart.findall(f".//{{http://www.w3.org/2000/svg}}{name}"))
+
+
+def test_each_chart_of_a_query_is_linked_without_scripts(site: Site) -> None:
+    path = f"/queries/{site.ids['fact']}?model=large"
+    assert set(charts_of(site, page(site, f"{path}&view=distribution"))) == {"histogram", "tails", "shares"}
+    assert set(charts_of(site, page(site, f"{path}&view=layers"))) == {"layers-positive", "layers-negative"}
+    assert charts_of(site, page(site, path)) == {}
+
+
+def test_the_chart_of_a_check_is_linked_without_scripts(site_to_change: Site) -> None:
+    add_checks(site_to_change.sessions, site_to_change.ids["fact"], "large")
+    run = site_to_change.runs("fact")["large"]
+    rows = site_to_change.client.get(f"/api/v1/runs/{run}/influences").json()["rows"]
+    path = f"/queries/{site_to_change.ids['fact']}/sequences/"
+    found = charts_of(site_to_change, page(site_to_change, f"{path}{rows[0]['sequence_id']}?run={run}&read=word"))
+    assert drawn(found["check"], "rect") == 5, "its ground, and two bars for each of two rows"
+    assert charts_of(site_to_change, page(site_to_change, f"{path}{rows[9]['sequence_id']}?run={run}")) == {}
+
+
+@pytest.mark.parametrize("state", ["", "&by=rank&pair=1-2", "&sign=negative"])
+def test_each_chart_of_a_comparison_is_linked_without_scripts_and_is_that_of_its_view(site: Site, state: str) -> None:
+    runs = site.runs("fact")
+    text = page(site, f"/compare?runs={','.join(runs.values())}{state}")
+    found = charts_of(site, text)
+    assert set(found) == {"ranks", *(f"layers-{place + 1}" for place in range(len(runs)))}
+    assert drawn(found["ranks"], "circle") == text.count("<circle data-seq") > 0
+    told = "".join(found["ranks"].itertext())
+    assert ("rank, the heaviest at the right" in told) == ("by=rank" in state)
+    assert drawn(found["layers-1"], "rect") > 3
+    missing = site.client.get(f"/compare/charts/nothing.svg?runs={','.join(runs.values())}")
+    assert missing.status_code == 404
+    assert "ranks, layers-1" in missing.json()["remedy"]
+
+
+def test_each_chart_of_each_study_is_linked_without_scripts_and_whole(site: Site) -> None:
+    names = [study["name"] for study in site.client.get("/api/v1/studies").json()]
+    marks = 0
+    for name in names:
+        text = page(site, f"/studies/{name}")
+        found = charts_of(site, text)
+        # A mark is an element of its own inside of the chart: the file has them all.
+        nested = sum(drawn(chart, "svg") for chart in found.values())
+        assert nested == text.count('<svg class="mk ') + text.count('<svg class="pairs-plot"')
+        assert all(chart.get("width", "").replace(".", "").isdigit() for chart in found.values())
+        marks += nested
+    assert marks > 100
+    assert site.client.get("/studies/nothing/charts/x.svg").status_code == 404
+    assert site.client.get(f"/studies/{names[0]}/charts/nothing.svg").status_code == 404

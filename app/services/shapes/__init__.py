@@ -124,6 +124,7 @@ from app.services.shapes.details import (
 from app.services.shapes.documents import (
     DocumentHeadView,
     DocumentList,
+    DocumentPlace,
     DocumentView,
     KeptPlace,
     Neighbour,
@@ -131,7 +132,17 @@ from app.services.shapes.documents import (
 )
 from app.services.shapes.listed import ListChoice, Repeat, Sort
 from app.services.shapes.outlook import ModelOutlook, NearQuery, Outlook
-from app.services.shapes.spread import LayersView, SequenceLayers, SignLayers, TailFit, TailVerdict, Third
+from app.services.shapes.spread import (
+    AlternativeVerdict,
+    LayersView,
+    SequenceLayers,
+    SignLayers,
+    TailAlternative,
+    TailFit,
+    TailLaw,
+    TailVerdict,
+    Third,
+)
 from app.services.shapes.studies import (
     Study,
     StudyChart,
@@ -147,6 +158,7 @@ from app.services.shapes.studies import (
 __all__ = [
     "AdapterWeights",
     "Agreement",
+    "AlternativeVerdict",
     "Annotated",
     "AnnotatedList",
     "Annotation",
@@ -190,6 +202,7 @@ __all__ = [
     "Distribution",
     "DocumentHeadView",
     "DocumentList",
+    "DocumentPlace",
     "DocumentView",
     "ErasureResult",
     "FactorsView",
@@ -262,7 +275,9 @@ __all__ = [
     "StudyView",
     "Submitted",
     "Surroundings",
+    "TailAlternative",
     "TailFit",
+    "TailLaw",
     "TailVerdict",
     "Third",
     "TokenPreview",

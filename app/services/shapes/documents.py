@@ -51,14 +51,23 @@ class Neighbour(Shape):
     influence: float | None
 
 
-class Surroundings(Shape):
-    """Where a kept sequence stands in its document, and who else keeps it."""
+class DocumentPlace(Shape):
+    """Where a sequence stands in a document that it holds some of."""
 
     document: str
     pieces: int | None = Field(description="how many sequences hold some of the document; null where that is unknown")
     place: int | None = Field(description="which of them this one is, from 1")
     previous: Neighbour | None
     next: Neighbour | None
+
+
+class Surroundings(Shape):
+    """Where a kept sequence stands in its documents, and who else keeps it."""
+
+    documents: list[DocumentPlace] = Field(
+        description="those that it holds some of, the one it is named after first, then in its order; at most 8"
+    )
+    left_out: int = Field(description="how many more documents it holds some of")
     elsewhere: list[KeptPlace] = Field(description="other queries' runs that keep it, heaviest first, at most 20")
 
 
@@ -80,3 +89,5 @@ class DocumentList(Shape):
     offset: int
     limit: int
     total: int = Field(description="how many there are; with `find` those whose id holds it")
+    previous: str | None = Field(description="the cursor of as many rows before these; null at the start")
+    next: str | None = Field(description="the cursor of the rows that follow; null at the end")

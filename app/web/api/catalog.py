@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app.services import catalog, corpus_details, faithful, model_details, queries, status
@@ -20,6 +20,7 @@ from app.services.shapes import (
     StatusReport,
     TokenPreview,
 )
+from app.web.api.paging import Cursor, Offset, linked_on
 from app.web.deps import DbSession, JobsDep, SettingsDep
 from app.web.problems import CONFLICT, INVALID, NOT_FOUND
 
@@ -75,17 +76,23 @@ def get_corpus(name: str, session: DbSession) -> CorpusDetail:
     return corpus_details.get(session, name)
 
 
-@router.get("/corpora/{name}/documents", responses=NOT_FOUND | CONFLICT)
+@router.get("/corpora/{name}/documents", responses=NOT_FOUND | CONFLICT | INVALID)
 def list_documents(
     name: str,
     session: DbSession,
     settings: SettingsDep,
+    request: Request,
+    response: Response,
     find: Annotated[str, Query(max_length=500, description="what an id holds, upper and lower case alike")] = "",
-    offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Cursor = None,
+    offset: Offset = 0,
+    limit: Annotated[int, Query(ge=1, le=200, description="how many rows at most")] = 50,
 ) -> DocumentList:
     """The documents of a corpus in its order, with the beginning of each."""
-    return corpus_details.documents(session, settings.home.resolve(), name, offset, limit, find)
+    home = settings.home.resolve()
+    found = corpus_details.documents(session, home, name, cursor=cursor, offset=offset, limit=limit, find=find)
+    linked_on(request, response, found.next)
+    return found
 
 
 @router.get("/status")

@@ -1,11 +1,18 @@
 """Checks of kept sequences: ask for one, look at it, stop it, try it again."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.services import checks, results
 from app.services.shapes import CheckForm, CheckView
+from app.web import check_events, events
 from app.web.api.runs import SequenceId
-from app.web.deps import DbSession, JobsDep
+from app.web.api.watching import After, LastEventId
+from app.web.deps import DbSession, JobsDep, SessionMaker
 from app.web.problems import CONFLICT, INVALID, NOT_FOUND
 
 router = APIRouter(tags=["checks"])
@@ -22,6 +29,27 @@ def ask_check(run_id: str, sequence_id: SequenceId, form: CheckForm, session: Db
 def list_checks(run_id: str, sequence_id: SequenceId, session: DbSession) -> list[CheckView]:
     """The checks of a sequence of a run, one a kind at most, in the order they were asked for."""
     return checks.of_run_sequence(session, results.find_run(session, run_id).id, sequence_id)
+
+
+def _known(run_id: str, session: DbSession) -> str:
+    """Refuses an unknown run before a stream begins: afterwards the status can no longer say so."""
+    return results.find_run(session, run_id).id
+
+
+@router.get(f"{OF_SEQUENCE}/events", response_class=EventSourceResponse, responses=NOT_FOUND)
+async def watch_checks(
+    run: Annotated[str, Depends(_known, scope="function")],
+    sequence_id: SequenceId,
+    sessions: SessionMaker,
+    last_event_id: LastEventId = None,
+    after: After = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: queued, running, done, failed, cancelled for each check, and end after the last.
+
+    Resumable by Last-Event-ID. A comment is sent every 15 seconds of silence. Leaving cancels nothing.
+    """
+    async for event in events.stream(partial(check_events.read, sessions, run, sequence_id), last_event_id or after):
+        yield event
 
 
 @router.get("/checks/{check_id}", responses=NOT_FOUND)

@@ -22,5 +22,5 @@ def get_document(corpus: str, document: DocumentId, session: DbSession, settings
 
 @router.get("/runs/{run_id}/influences/{sequence_id}/surroundings", responses=NOT_FOUND)
 def get_surroundings(run_id: str, sequence_id: SequenceId, session: DbSession, settings: SettingsDep) -> Surroundings:
-    """The sequences before and after a kept one in its document, and the other queries' lists that hold it."""
+    """The sequences before and after a kept one in each of its documents, and the other queries' lists that hold it."""
     return surroundings.of_sequence(session, settings.home.resolve(), run_id, sequence_id)

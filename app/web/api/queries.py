@@ -1,17 +1,19 @@
 """Queries: submit, list, read, watch, cancel, try again."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.services import queries, query_list
 from app.services.errors import Conflict
 from app.services.query_list import Narrowing
 from app.services.shapes import QueryForm, QueryList, QueryView, RunState, Submitted
-from app.web import events
+from app.web import events, query_events
 from app.web.api.paging import Cursor, linked_on
+from app.web.api.watching import After, LastEventId
 from app.web.deps import DbSession, JobsDep, SessionMaker
 from app.web.problems import CONFLICT, INVALID, NOT_FOUND
 
@@ -65,14 +67,14 @@ def _known(query_id: str, session: DbSession) -> str:
 async def watch_query(
     query: Annotated[str, Depends(_known, scope="function")],
     sessions: SessionMaker,
-    last_event_id: Annotated[str | None, Header(description="the id of the last event that arrived")] = None,
-    after: Annotated[str | None, Query(description="as Last-Event-ID, for a first connection")] = None,
+    last_event_id: LastEventId = None,
+    after: After = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: queued, running, partial, done, failed, cancelled for each run, and end after the last.
 
     Resumable by Last-Event-ID. A comment is sent every 15 seconds of silence. Leaving cancels nothing.
     """
-    async for event in events.stream(sessions, query, last_event_id or after):
+    async for event in events.stream(partial(query_events.read, sessions, query), last_event_id or after):
         yield event
 
 

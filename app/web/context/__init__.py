@@ -48,10 +48,13 @@ from app.web.context.query import (
 from app.web.context.sequence import (
     ChecksView,
     ElsewhereRow,
+    GridData,
     GridRow,
     MovedRow,
     NeighbourView,
+    NumbersPage,
     OtherRun,
+    PlaceView,
     ReadingView,
     SequencePage,
     Stretch,
@@ -98,6 +101,7 @@ __all__ = [
     "Filter",
     "FormError",
     "GalleryPage",
+    "GridData",
     "GridRow",
     "HeaviestRow",
     "Held",
@@ -119,6 +123,7 @@ __all__ = [
     "NeighbourView",
     "NewBatchPage",
     "NewQueryPage",
+    "NumbersPage",
     "Operation",
     "OperationGroup",
     "Option",
@@ -129,6 +134,7 @@ __all__ = [
     "Page",
     "Pager",
     "Pair",
+    "PlaceView",
     "PlacedPiece",
     "ProblemPage",
     "ProfileView",
@@ -169,6 +175,7 @@ Page = (
     | OutlookPage
     | QueryPage
     | SequencePage
+    | NumbersPage
     | DocumentPage
     | ComparePage
     | NewBatchPage

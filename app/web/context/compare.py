@@ -156,6 +156,11 @@ class SameColumn:
     pieces: tuple[PlacedPiece, ...]
     unit: Unit
 
+    @property
+    def document(self) -> str | None:
+        """The document of its first token, and mostly of them all."""
+        return next((one.document for one in self.pieces if one.document is not None), None)
+
 
 @dataclass(frozen=True)
 class SameText:

@@ -32,6 +32,38 @@ class GridRow:
 
 
 @dataclass(frozen=True)
+class GridData:
+    """The same for the script that draws the grid: names from the last layer to the first, and values by layer.
+
+    tokens, totals and each row of cells go by input position; values have four digits.
+    """
+
+    layers: tuple[str, ...]
+    tokens: tuple[str, ...]
+    totals: tuple[float, ...]
+    cells: tuple[tuple[float, ...], ...]
+
+    @property
+    def data(self) -> dict[str, object]:
+        """What JSON can be made of."""
+        return vars(self)
+
+
+@dataclass(frozen=True)
+class NumbersPage:
+    """`/queries/{id}/sequences/{sid}/numbers?run=`: the grid as a table; `back` leads to the sequence."""
+
+    query: QueryView
+    run: RunView
+    detail: InfluenceDetail
+    unit: Unit
+    value: float
+    grid: tuple[GridRow, ...]
+    layer_sums: tuple[float, ...]
+    back: str
+
+
+@dataclass(frozen=True)
 class OtherRun:
     """The same sequence under another model of the query; `row` is None where its kept lists lack it."""
 
@@ -86,10 +118,13 @@ class MovedRow:
 class ChecksView:
     """The checks of the sequence: those there are, what they found in words, and where forms ask for one and change it.
 
+    of: their address in the API. version: where their stream of events goes on; None once all have ended.
     chart: for each row a bar for what was predicted and one for what was measured.
     seconds: what one has taken with this model; None where none was made yet.
     """
 
+    of: str
+    version: str | None
     ask: str
     cancel: str
     retry: str
@@ -129,18 +164,29 @@ class ElsewhereRow:
 
 
 @dataclass(frozen=True)
-class SurroundingsView:
-    """The sequence in its document, and in the lists of other queries.
+class PlaceView:
+    """The sequence in one of its documents, whose page is at `url`.
 
-    document: the address of the document's page, None where there is none; pieces: how many sequences hold some of it;
-    place: which this one is, from 1.
+    pieces: how many sequences hold some of the document; place: which this one is, from 1.
     """
 
-    document: str | None
+    document: str
+    url: str
     pieces: int | None
     place: int | None
     previous: NeighbourView | None
     next: NeighbourView | None
+
+
+@dataclass(frozen=True)
+class SurroundingsView:
+    """The sequence in its documents, and in the lists of other queries.
+
+    places: the one that it is named after first; none of a text that was given with the query. left_out: how many more.
+    """
+
+    places: tuple[PlaceView, ...]
+    left_out: int
     elsewhere: tuple[ElsewhereRow, ...]
 
 
@@ -158,8 +204,8 @@ class SequencePage:
     reading: ReadingView
     checks: ChecksView
     around: SurroundingsView
-    grid: tuple[GridRow, ...]
-    layer_sums: tuple[float, ...]
+    grid: GridData
+    numbers: str
     profile: ProfileView
     rest: float
     adds_up: bool

@@ -30,9 +30,10 @@ class Citation:
 
 @dataclass(frozen=True)
 class TakeView:
-    """The panel "Export": files of the rows on screen and of all, a citation, and lines for a shell and for Python."""
+    """The panel "Export": files of the rows on screen and of all, a citation, lines for shell and Python, charts."""
 
     groups: tuple[FileGroup, ...]
     citations: tuple[Citation, ...]
     curl: str
     python: str
+    charts: tuple[FileLink, ...] = ()

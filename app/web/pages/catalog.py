@@ -24,6 +24,7 @@ from app.services.shapes import (
     StudyScatter,
 )
 from app.web import plots, words
+from app.web.api.paging import Cursor
 from app.web.context import (
     CorporaPage,
     CorpusPage,
@@ -44,7 +45,6 @@ router = APIRouter()
 MOST_KINDS = 12
 PAGE = 50
 Find = Annotated[str, Query(max_length=500)]
-Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
 @router.get("/models")
@@ -126,36 +126,39 @@ def corpus_json(name: str, session: DbSession) -> CorpusDetail:
 
 @router.get("/corpora/{name}/documents.json")
 def documents_json(
-    name: str, session: DbSession, settings: SettingsDep, find: Find = "", offset: Offset = 0
+    name: str, session: DbSession, settings: SettingsDep, find: Find = "", cursor: Cursor = None
 ) -> DocumentList:
     """A page of its documents as `GET /api/v1/corpora/{name}/documents` gives it."""
-    return corpus_details.documents(session, settings.home.resolve(), name, offset, PAGE, find)
+    return corpus_details.documents(session, settings.home.resolve(), name, cursor=cursor, limit=PAGE, find=find)
 
 
 @router.get("/corpora/{name}")
 def show_corpus(
-    request: Request, name: str, session: DbSession, settings: SettingsDep, find: Find = "", offset: Offset = 0
+    request: Request, name: str, session: DbSession, settings: SettingsDep, find: Find = "", cursor: Cursor = None
 ) -> Response:
     """One corpus, with a page of its documents."""
     corpus = corpus_details.get(session, name)
-    listed = _documents(session, settings.home.resolve(), name, find.strip(), offset)
+    listed = _documents(session, settings.home.resolve(), name, find.strip(), cursor)
     return render(request, "corpus.html", CorpusPage(corpus, kind_bars(corpus.kinds), listed))
 
 
-def _documents(session: Session, home: Path, name: str, find: str, offset: int) -> DocumentsView:
+def _documents(session: Session, home: Path, name: str, find: str, cursor: str | None) -> DocumentsView:
     """Its documents, or why they cannot be read: the rest of the page is there all the same."""
     try:
-        found = corpus_details.documents(session, home, name, offset, PAGE, find)
+        found = corpus_details.documents(session, home, name, cursor=cursor, limit=PAGE, find=find)
     except Conflict as error:
         return DocumentsView((), find, None, Problem(problem=error.problem, remedy=error.remedy))
     rows = tuple(DocumentRow(one, document_url(name, one.id)) for one in found.rows)
-    at, kept = f"/corpora/{quote(name)}", find or None
+
+    def at(place: str | None) -> str | None:
+        return place and f"{address(f'/corpora/{quote(name)}', find=find or None, cursor=place)}#documents"
+
     pager = Pager(
-        first=offset + 1,
-        last=offset + len(rows),
+        first=found.offset + 1,
+        last=found.offset + len(rows),
         total=found.total,
-        previous=f"{address(at, find=kept, offset=max(offset - PAGE, 0) or None)}#documents" if offset else None,
-        next=f"{address(at, find=kept, offset=offset + PAGE)}#documents" if offset + PAGE < found.total else None,
+        previous=at(found.previous),
+        next=at(found.next),
     )
     return DocumentsView(rows, find, pager, None)
 

@@ -4,17 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse
 
 from app.services import comparison, queries, results, units
 from app.services.errors import InvalidInput
-from app.services.shapes import ComparedRun, Comparison, Sign
-from app.web import charts, compared, taking
+from app.services.shapes import ComparedRun, Comparison, QueryView, Sign
+from app.web import chart_links, charts, compared, taking
 from app.web.api.runs import run_ids
+from app.web.chart_files import chart_file
 from app.web.compared import Frame
-from app.web.context import Carried, Column, ComparePage, JoinedRow, Pair, Tab, TakeView
+from app.web.context import Carried, Column, ComparePage, JoinedRow, Pair, Tab
 from app.web.deps import DbSession
 from app.web.exports import comparison_csv
 from app.web.filled import asked_again
@@ -33,7 +34,7 @@ RunsText = Annotated[str, Query(description="run ids, separated by commas")]
 PairText = Annotated[str, Query(pattern=r"^[0-3]-[0-3]$", description="which two columns are held against each other")]
 
 
-def _columns(session: Session, found: Comparison, frame: Frame) -> tuple[Column, ...]:
+def _columns(session: Session, found: Comparison, frame: Frame, asked: dict[str, QueryView]) -> tuple[Column, ...]:
     keys = [_keys(found, index) for index in range(len(found.runs))]
     shown = [[keys[index][row.sequence_id] for row in run.rows] for index, run in enumerate(found.runs)]
     names = compared.names(found.runs)
@@ -49,7 +50,7 @@ def _columns(session: Session, found: Comparison, frame: Frame) -> tuple[Column,
                 name=names[index],
                 unit=unit,
                 url=address(query_path(run.query), model=run.model, run=run.run, sign=found.sign),
-                again=_again(session, run),
+                again=_again(asked[run.query], run),
                 rows=list_rows(run.rows, run.layers, run.query, run.run, unit, look),
                 profile=profile,
                 depth=charts.depth(run.layer_profile, profile.layers),
@@ -66,9 +67,8 @@ def _columns(session: Session, found: Comparison, frame: Frame) -> tuple[Column,
     return tuple(columns)
 
 
-def _again(session: Session, run: ComparedRun) -> str:
+def _again(query: QueryView, run: ComparedRun) -> str:
     """The form that asks a run's question of its model once more, its damping to be changed."""
-    query = queries.get(session, run.query)
     mine = [one for one in query.runs if one.id == run.run]
     return f"{asked_again(query.model_copy(update={'runs': mine}), mine[0])}#damping"
 
@@ -120,9 +120,10 @@ def _carried(frame: Frame) -> tuple[Carried, ...]:
     return tuple(Carried(name, str(value)) for name, value in kept.items())
 
 
-def _page(session: Session, frame: Frame, sign: Sign, show: int, pair: str, by: By) -> ComparePage:
+def _page(session: Session, server: str, frame: Frame, sign: Sign, show: int, pair: str, by: By) -> ComparePage:
     lists = comparison.join(session, list(frame.runs), sign)
     found = comparison.told(session, lists, LIMIT, show)
+    asked = {query_id: queries.get(session, query_id) for query_id in {run.query for run in found.runs}}
     names, at = compared.names(found.runs), frame.state["at"]
     left, right = _pair(pair, len(names))
 
@@ -141,14 +142,17 @@ def _page(session: Session, frame: Frame, sign: Sign, show: int, pair: str, by: 
         ),
     )
     data: dict[str, str | int | None] = {"runs": ",".join(frame.runs), "sign": sign}
+    csv, json = address("/compare.csv", **data), address("/api/v1/compare", **data, limit=LIMIT)
+    cited = [(asked[one.query], results.run(session, one.run)) for one in found.runs]
     return ComparePage(
         chooser=(),
+        take=taking.of_comparison(server, cited, sign, csv, json),
         comparison=found,
         tabs=(
             tab("Positive", current=sign == "positive", sign=None, at=None),
             tab("Negative", current=sign == "negative", sign="negative", at=None),
         ),
-        columns=_columns(session, found, frame),
+        columns=_columns(session, found, frame, asked),
         adds=compared.beside(session, found.runs),
         carried=_carried(frame),
         same_scope=len({run.scope for run in found.runs}) == 1,
@@ -160,8 +164,8 @@ def _page(session: Session, frame: Frame, sign: Sign, show: int, pair: str, by: 
         same_question=compared.same_question(found.runs),
         show=show,
         shows=tuple(tab(rows, current=rows == str(show), show=rows if rows != "10" else None) for rows in ("10", "50")),
-        csv=address("/compare.csv", **data),
-        json=address("/api/v1/compare", **data, limit=LIMIT),
+        csv=csv,
+        json=json,
     )
 
 
@@ -200,17 +204,17 @@ def show_comparison(
         return render(request, "compare.html", _chooser(session, *named))
     if runs and len(runs) > 1:
         return RedirectResponse(frame.url(), status_code=303)
-    page = _page(session, frame, sign, int(show), pair, by)
-    return render(request, "compare.html", replace(page, take=_take(session, request, page)))
+    server = str(request.base_url).rstrip("/")
+    page = _page(session, server, frame, sign, int(show), pair, by)
+    names = tuple(column.name for column in page.columns)
+    links = chart_links.chart_links(request.url, chart_links.of_comparison(names))
+    return render(request, "compare.html", replace(page, take=page.take and replace(page.take, charts=links)))
 
 
-def _take(session: Session, request: Request, page: ComparePage) -> TakeView | None:
-    """What a comparison offers to take away."""
-    if page.comparison is None:
-        return None
-    shown = page.comparison.runs
-    runs = [(queries.get(session, one.query), results.run(session, one.run)) for one in shown]
-    return taking.of_comparison(str(request.base_url).rstrip("/"), runs, page.comparison.sign, page.csv, page.json)
+@router.get("/charts/{name}.svg")
+def comparison_chart(name: str, page: Annotated[Response, Depends(show_comparison)]) -> Response:
+    """A chart of a comparison by itself; the rest of the address is the page's."""
+    return chart_file(page, name)
 
 
 @router.get(".json")

@@ -12,7 +12,7 @@ from app.services.annotations import Subject
 from app.services.errors import Conflict, NotFound
 from app.services.shapes import ModelView, QueryView, RunDetail, RunView, Sign
 from app.services.spans import Reading
-from app.web import charts, taking, words
+from app.web import chart_links, charts, taking, words
 from app.web.charts import HistogramChart
 from app.web.choices import Choices, Colour, First, Palette, View
 from app.web.choosing import ListChosen
@@ -256,7 +256,10 @@ def _take(session: Session, request: Request, made: QueryPage, number: int) -> T
         return None
     server = str(request.base_url).rstrip("/")
     if made.listing is None:
-        return taking.of_run(server, made.query, made.detail)
+        named = chart_links.of_distribution(made.distribution) if made.distribution else {}
+        named |= chart_links.of_layers(made.layers) if made.layers else {}
+        take = taking.of_run(server, made.query, made.detail)
+        return replace(take, charts=chart_links.chart_links(request.url, named))
     return taking.of_list(session, server, made.query, made.detail, made.listing.page, number)
 
 

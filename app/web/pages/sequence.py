@@ -17,10 +17,10 @@ from app.services.identity import check_id
 from app.services.shapes import CheckKind, InfluenceDetail, QueryView, RunView
 from app.services.spans import Reading
 from app.services.units import Unit
-from app.web import taking, tokens, words
+from app.web import chart_links, taking, tokens, words
 from app.web.around_view import around_view
 from app.web.check_view import checks_view
-from app.web.context import FormError, GridRow, OtherRun, SequencePage
+from app.web.context import FormError, GridData, GridRow, NumbersPage, OtherRun, SequencePage
 from app.web.deps import DbSession, JobsDep, SettingsDep
 from app.web.pages.query import choose_known, choose_run
 from app.web.rendering import PALETTES, render
@@ -69,6 +69,20 @@ def grid(detail: InfluenceDetail, unit: Unit) -> tuple[GridRow, ...]:
     )
 
 
+def grid_data(detail: InfluenceDetail, unit: Unit) -> GridData:
+    """The same for the script that draws it."""
+
+    def four(values: list[float]) -> tuple[float, ...]:
+        return tuple(float(f"{unit.of(value):.4g}") for value in values)
+
+    return GridData(
+        layers=tuple(words.layer(name) for name in reversed(detail.layers)),
+        tokens=tuple(tokens.visible(token) for token in detail.tokens),
+        totals=four(detail.token_influences),
+        cells=tuple(four(row) for row in reversed(detail.matrix)),
+    )
+
+
 def _others(session: Session, choice: SequenceChoice, query: QueryView, run: RunView) -> tuple[OtherRun, ...]:
     found = []
     for other in query.runs:
@@ -107,8 +121,8 @@ def _page(session: Session, home: Path, choice: SequenceChoice, query: QueryView
         reading=reading_view(choice, detail, checked.erasure, unit),
         checks=checked,
         around=around_view(query, surroundings.of_sequence(session, home, run.id, sequence_id), unit, choice.of),
-        grid=grid(detail, unit),
-        layer_sums=layer_sums,
+        grid=grid_data(detail, unit),
+        numbers=choice.below("numbers"),
         profile=profile_view(layer_sums, detail.layers),
         rest=rest,
         adds_up=abs(rest) <= ROUNDING * max(abs(value) for value in (unit.of(detail.influence), *layer_sums)),
@@ -151,7 +165,28 @@ def show_sequence(
     page = _page(session, settings.home.resolve(), replace(choice, run=run.id), query, run)
     server = str(request.base_url).rstrip("/")
     take = taking.of_sequence(server, query, results.run(session, run.id), choice.sequence_id)
-    return render(request, "sequence.html", replace(page, take=take))
+    links = chart_links.chart_links(request.url, {"check": "predicted and measured"} if page.checks.chart else {})
+    return render(request, "sequence.html", replace(page, take=replace(take, charts=links)))
+
+
+@router.get("/{sequence_id}/numbers")
+def show_numbers(request: Request, session: DbSession, choice: Annotated[SequenceChoice, Depends(choose)]) -> Response:
+    """The layer x token grid as a table."""
+    query = queries.get(session, choice.query_id)
+    run = choose_known(query, choice.run) if choice.run else choose_run(query, None)
+    detail = results.influence(session, run.id, choice.sequence_id)
+    unit = units.unit(detail.training_sequences)
+    page = NumbersPage(
+        query=query,
+        run=run,
+        detail=detail,
+        unit=unit,
+        value=unit.of(detail.influence),
+        grid=grid(detail, unit),
+        layer_sums=tuple(unit.of(value) for value in detail.layer_influences),
+        back=replace(choice, run=run.id).url(),
+    )
+    return render(request, "numbers.html", page)
 
 
 @router.post("/{sequence_id}/checks")

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from app.services import studies
 from app.services.shapes import Study, StudyView
 from app.web import plots
+from app.web.chart_files import chart_file
 from app.web.context import StudiesPage, StudyPage
 from app.web.problems import NOT_FOUND
 from app.web.rendering import render
@@ -36,6 +37,12 @@ def study_data(file: str) -> Response:
 def study_json(name: str) -> Study:
     """A study as `GET /api/v1/studies/{name}` gives it."""
     return studies.get(name)
+
+
+@router.get("/studies/{name}/charts/{chart}.svg", responses=NOT_FOUND)
+def study_chart(request: Request, name: str, chart: str) -> Response:
+    """A chart of a study by itself."""
+    return chart_file(show_study(request, name), chart)
 
 
 @router.get("/studies/{name}")

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.jobs.client import NullJobs
 from app.models import Corpus
-from app.services import cut_sequences, documents, surroundings
+from app.services import cut_sequences, documents, neighbours, results, surroundings
 from app.services.errors import Conflict, NotFound
-from app.services.shapes import Reading
+from app.services.shapes import DocumentPlace, InfluenceRow, Reading
 from app.web.main import create_app
 from app.worker.documents import Document, add_corpus, append_corpus
 from app.worker.tokens import TokenSequences
@@ -52,8 +53,8 @@ def test_documents_are_found_by_id_and_paged_without_the_library_that_wrote_them
     assert stored[3] == documents.StoredDocument(3, "book-3", "prose", "made", long_text(3), {"shelf": 3})
     assert stored[stored.number(ODD)].text == "A short one."
     assert [stored.id(number) for number in (-1, 0, 8, 9)] == [None, "book-0", ODD, None]
-    assert [row.id for row in stored.page(2, 3).rows] == ["book-2", "book-3", "book-4"]
-    found = stored.page(1, 2, "BOOK")
+    assert [row.id for row in stored.page(1, limit=3).rows] == ["book-2", "book-3", "book-4"]
+    found = stored.page(0, limit=2, find="BOOK")
     assert ([row.id for row in found.rows], found.total) == (["book-1", "book-2"], 8)
     assert found.rows[0].beginning == long_text(1)[: documents.HEAD]
     with pytest.raises(NotFound, match="holds no document 'book'"):
@@ -111,7 +112,7 @@ def test_neighbours_in_a_document_put_together_are_its_text(library: World) -> N
         middles = [place for place in holders[1:-1] if rows[place].document == "book-7"]
         assert middles
         for place in middles:
-            around = surroundings.of_sequence(session, library.home, run, place)
+            around = surroundings.of_sequence(session, library.home, run, place).documents[0]
             at = holders.index(place)
             assert (around.document, around.pieces, around.place) == ("book-7", len(holders), at + 1)
             assert around.previous is not None
@@ -131,7 +132,72 @@ def test_a_document_that_is_one_sequence_has_no_neighbour(new_world: Callable[..
     ]
     with world.sessions() as session:
         around = surroundings.of_sequence(session, world.home, run, place)
-    assert (around.pieces, around.place, around.previous, around.next) == (1, 1, None, None)
+    assert (len(around.documents), around.left_out) == (1, 0)
+    assert around.documents[0] == DocumentPlace(document=ODD, pieces=1, place=1, previous=None, next=None)
+
+
+def kept_rows(world: World, run: str) -> dict[int, InfluenceRow]:
+    """All that a run keeps, by place."""
+    return {row.sequence_id: row for sign in ("positive", "negative") for row in world.rows(run, sign)}
+
+
+def test_a_packed_sequence_has_a_place_in_each_of_its_documents(new_world: Callable[..., World], tiny: Path) -> None:
+    world = made(new_world(), tiny, Reading(sequences="packed"))
+    run = answered(world)
+    rows = kept_rows(world, run)
+    with world.sessions() as session:
+        cut = cut_sequences.of_run(session, world.home, world.run(run))
+        stored = documents.of_corpus(session, world.home, "towns")
+        assert cut is not None
+        found = {place: surroundings.of_sequence(session, world.home, run, place) for place in rows}
+        several = 0
+        for place, around in found.items():
+            held = list(dict.fromkeys(stored.id(one.document) for one in cut.pieces(place, 1)))
+            names = [one.document for one in around.documents]
+            assert names[0] == rows[place].document
+            assert names[1:] == [name for name in held if name != names[0]]
+            assert around.left_out == 0
+            several += len(names) > 1
+            for one in around.documents:
+                holders = cut.of_document(stored.number(one.document))
+                at = holders.index(place)
+                assert (one.pieces, one.place) == (len(holders), at + 1)
+                beside = (one.previous and one.previous.sequence_id, one.next and one.next.sequence_id)
+                assert beside == (holders[at - 1] if at else None, [*holders, None][at + 1])
+                # Its text in this document, not in another that the neighbour holds as well.
+                text = stored[stored.number(one.document)].text
+                assert all(side.text and side.text in text for side in (one.previous, one.next) if side)
+    assert several > 2
+
+
+def test_of_many_documents_the_first_are_shown_and_the_rest_counted(
+    new_world: Callable[..., World], tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "MOST_DOCUMENTS", 2)
+    world = new_world()
+    texts = [Document(f"line-{i}", "prose", "made", f"Line {i}.") for i in range(6)]
+    add_corpus(world.sessions, world.home, "towns", "made", texts, Reading(sequences="packed"))
+    world.model("tiny", tiny)
+    run = answered(world)
+    row = max(kept_rows(world, run).values(), key=lambda row: row.others)
+    with world.sessions() as session:
+        held = [one.document for one in results.influence(session, run, row.sequence_id).documents]
+    assert len(held) > 3
+    with world.sessions() as session:
+        around = surroundings.of_sequence(session, world.home, run, row.sequence_id)
+        away = surroundings.of_sequence(session, world.home / "elsewhere", run, row.sequence_id)
+    first = next(name for name in held if name != row.document)
+    assert [one.document for one in around.documents] == [row.document, first]
+    assert around.left_out == len(held) - 2
+    # Where the corpus is not on this machine the same documents are named, and nothing more is told of them.
+    assert [(one.document, one.pieces, one.place) for one in away.documents] == [
+        (row.document, None, None),
+        (first, None, None),
+    ]
+    with TestClient(create_app(world.settings, NullJobs())) as client:
+        page = client.get(f"/queries/{run.split('-')[0]}/sequences/{row.sequence_id}?run={run}").text
+    assert f"And some of {len(held) - 2} more documents" in page
+    assert [f'href="/corpora/towns/documents/{name}"' in page for name in (row.document, first)] == [True, True]
 
 
 def test_other_queries_that_keep_a_sequence_are_told_the_heaviest_first(library: World) -> None:
@@ -194,13 +260,13 @@ def test_a_sequences_page_shows_its_place_in_the_document(library: World, client
     run = answered(library)
     query = run.split("-")[0]
     row = next(row for row in library.rows(run) if row.document == "book-7")
-    around = client.get(f"/api/v1/runs/{run}/influences/{row.sequence_id}/surroundings").json()
+    places = client.get(f"/api/v1/runs/{run}/influences/{row.sequence_id}/surroundings").json()["documents"]
     page = client.get(f"/queries/{query}/sequences/{row.sequence_id}?run={run}&read=word&palette=paper").text
-    assert f"piece {around['place']} of {around['pieces']}." in page
-    assert 'href="/corpora/towns/documents/book-7"' in page
-    for side in (around["previous"], around["next"]):
-        if side is not None:
-            assert (
-                f'href="/queries/{query}/sequences/{side["sequence_id"]}?run={run}&amp;read=word&amp;palette=paper"'
-                in page
-            )
+    assert places[0]["document"] == "book-7"
+    assert f"piece {places[0]['place']} of {places[0]['pieces']}." in page
+    for place in places:
+        assert f'href="/corpora/towns/documents/{quote(place["document"])}"' in page
+        for side in (place["previous"], place["next"]):
+            if side is not None:
+                other = f"/queries/{query}/sequences/{side['sequence_id']}?run={run}"
+                assert f'href="{other}&amp;read=word&amp;palette=paper"' in page

@@ -1,0 +1,31 @@
+"""The charts of a page as links to files, for browsers that run no scripts; others have buttons under each chart."""
+
+from starlette.datastructures import URL
+
+from app.web.context import DistributionView, FileLink, LayersTab
+
+Named = dict[str, str]
+
+
+def chart_links(page: URL, named: Named) -> tuple[FileLink, ...]:
+    """A link to each chart of a page; `named` tells, by its name on the page, what a person calls it."""
+    state = f"?{page.query}" if page.query else ""
+    return tuple(FileLink(told, f"{page.path}/charts/{name}.svg{state}") for name, told in named.items())
+
+
+def of_distribution(view: DistributionView) -> Named:
+    """The charts of the Distribution tab that there is something to draw in."""
+    there = {"histogram": view.histogram.slots, "tails": view.ccdf, "shares": view.shares}
+    told = {"histogram": "all scores", "tails": "tails", "shares": "what the heaviest hold"}
+    return {name: told[name] for name, found in there.items() if found}
+
+
+def of_layers(view: LayersTab) -> Named:
+    """The charts of the Layers tab."""
+    return {f"layers-{one.view.sign}": f"{one.view.sign} by layer" for one in view.signs if one.view.sequences}
+
+
+def of_comparison(columns: tuple[str, ...]) -> Named:
+    """The charts of a comparison, by the names of its columns."""
+    layers = {f"layers-{place}": f"layers of {name}" for place, name in enumerate(columns, 1)}
+    return {"ranks": "what two of them keep"} | layers
