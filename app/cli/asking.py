@@ -190,7 +190,7 @@ def told(body: dict[str, Any], *, in_order: bool = False) -> str:
             lines += [f"  {sign}, {units.unit(None if raw else 1).name}"] if rows else []
             lines += [_line(row) for row in rows[:SHOWN]]
         lines += [f"  {units.why_raw(run['model'])}"] if raw else []
-        shown = [row["nats_per_copy"] for row in run["influences"]["positive"][:SHOWN]]
+        shown = [row["nats_per_copy"] for row in run["influences"].get("positive", ())[:SHOWN]]
         beyond = units.beyond_reach(shown, run["log_p"], run["log_p_against"])
         lines += [f"  {beyond}"] if beyond else []
     return "\n".join(lines)

@@ -162,7 +162,7 @@ def test_checks_are_kept_and_listed_on_both_databases(both_worlds: World) -> Non
             waiting.id: "queued",
         }
         assert [one.id for one in checks.unfinished(session)] == [waiting.id]
-        assert surroundings.of_sequence(session, world.home, run, first).pieces == 1
+        assert [one.pieces for one in surroundings.of_sequence(session, world.home, run, first).documents] == [1]
 
 
 def test_what_cannot_be_checked_says_why(answered: tuple[World, str, int]) -> None:
