@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     )
 
     check_sequences: int = Field(
-        default=512, ge=2, description="a counterfactual check averages over at most so many sequences"
+        default=128, ge=2, description="a counterfactual check averages over at most so many sequences"
     )
 
     @property
