@@ -119,9 +119,10 @@ class StoredDocuments:
 
         if not find:
             return range(len(self))
-        found: Many[int] = compute.indices_nonzero(
-            compute.match_substring(self._table["id"], find, ignore_case=True)
-        ).to_numpy()
+        # Lower case on both sides: arrow's own way to ignore case takes twice the time.
+        sought = compute.utf8_lower(find).as_py()
+        holds = compute.match_substring(compute.utf8_lower(self._table["id"]), sought)
+        found: Many[int] = compute.indices_nonzero(holds).to_numpy()
         return found
 
     def _head(self, number: int) -> DocumentHead:
