@@ -35,9 +35,8 @@ def places(session: Session, home: Path, run: Run, kept: Influence) -> tuple[lis
     """
     names = list(dict.fromkeys([kept.document, *(one["document"] for one in kept.documents or ())]))
     shown = names[:MOST_DOCUMENTS]
-    return _known(session, home, run, kept.sequence_id, shown) or [_nowhere(one) for one in shown], len(names) - len(
-        shown
-    )
+    found = _known(session, home, run, kept.sequence_id, shown) or [_nowhere(one) for one in shown]
+    return found, len(names) - len(shown)
 
 
 def _nowhere(document: str) -> DocumentPlace:

@@ -1,7 +1,7 @@
 """Folders of tensors with a manifest, written whole or not at all."""
 
+import hashlib
 import json
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from engine.errors import FactorsError
 
 MANIFEST = "manifest.json"
 TENSORS = "tensors.safetensors"
-PIECE = 1 << 24
 
 
 def write_folder(folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
@@ -24,8 +23,8 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str
     with whole_folder(folder) as part:
         save_file(distinct, part / TENSORS)
         size = (part / TENSORS).stat().st_size
-        checksum = _checksum(part / TENSORS)
-        described = {**manifest, "tensor_bytes": size, "checksum": checksum, "aliases": aliases}
+        digest = _digest(part / TENSORS)
+        described = {**manifest, "tensor_bytes": size, "tensor_sha256": digest, "aliases": aliases}
         (part / MANIFEST).write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
@@ -46,10 +45,10 @@ def read_folder(folder: Path, kind: str, device: str = "cpu") -> tuple[dict[str,
             f"{folder / TENSORS} has {size} bytes where {manifest['tensor_bytes']} were written: it is cut short.",
             f"Delete the folder and make the {kind} again.",
         )
-    # Folders of earlier versions have no checksum.
-    if "checksum" in manifest and _checksum(folder / TENSORS) != manifest["checksum"]:
+    # Folders of earlier versions have no digest.
+    if "tensor_sha256" in manifest and _digest(folder / TENSORS) != manifest["tensor_sha256"]:
         raise FactorsError(
-            f"{folder / TENSORS} is not what was written: its checksum is another.",
+            f"{folder / TENSORS} is not what was written: its SHA-256 is another.",
             f"Delete the folder and make the {kind} again; look after the disk.",
         )
     try:
@@ -62,13 +61,9 @@ def read_folder(folder: Path, kind: str, device: str = "cpu") -> tuple[dict[str,
     return manifest, tensors | {name: tensors[first] for name, first in manifest["aliases"].items()}
 
 
-def _checksum(path: Path) -> int:
-    """CRC-32 of a file, read piece by piece."""
-    found = 0
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            found = zlib.crc32(piece, found)
-    return found
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _distinct(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -194,7 +194,7 @@ def test_the_doctor_reads_the_factors_to_their_end(home: Settings, tmp_path: Pat
     assert "influence model refit tiny" in told
     refused = influence(home, *asked[:-1], "shut")
     assert refused.returncode == 2
-    assert "checksum" in refused.stderr
+    assert "SHA-256" in refused.stderr
     assert "refit" in refused.stderr
 
 

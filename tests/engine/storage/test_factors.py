@@ -117,16 +117,16 @@ def test_a_file_whose_bytes_have_changed_is_refused(factors: Factors, tmp_path: 
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    with pytest.raises(FactorsError, match="checksum") as caught:
+    with pytest.raises(FactorsError, match="SHA-256") as caught:
         Factors.load(tmp_path / "factors")
     assert "again" in caught.value.remedy
 
 
-def test_factors_of_an_earlier_version_without_a_checksum_are_read(factors: Factors, tmp_path: Path) -> None:
+def test_factors_of_an_earlier_version_without_a_digest_are_read(factors: Factors, tmp_path: Path) -> None:
     factors.save(tmp_path / "factors")
     manifest = tmp_path / "factors" / MANIFEST
     written = json.loads(manifest.read_text())
-    del written["checksum"]
+    del written["tensor_sha256"]
     manifest.write_text(json.dumps(written))
     assert Factors.load(tmp_path / "factors").fingerprint == factors.fingerprint
 
