@@ -138,7 +138,11 @@ def views(ids: dict[str, str]) -> list[View]:
         View("query, run", f"{query}?model=large&view=run", "theme", switch_theme),
         View("sequence, 512 tokens", f"{query}/sequences/3?run={ids['large']}", "click in the grid", hover),
         View("comparison of two", f"/compare?runs={runs}", "theme", switch_theme),
-        View("comparison, 50 rows", f"/compare?runs={runs}&show=50", "theme", switch_theme),
+        View("comparison, 50 rows", f"/compare?runs={runs}&show=50", "j", press("j")),
+        *(
+            View(f"comparison, {view}", f"/compare?runs={runs}&view={view}", "theme", switch_theme)
+            for view in ("agreement", "layers", "text", "table")
+        ),
         View("new query", "/queries/new", "theme", switch_theme),
         View("models", "/models", "theme", switch_theme),
         View("about", "/about", "theme", switch_theme),

@@ -5,17 +5,17 @@ from itertools import combinations
 from typing import Literal, cast
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from app.models import Corpus, Influence, Query, Run
 from app.services import joining, layers, results, units, views
 from app.services.agreement import RESAMPLES, Key, Scores, agreement
 from app.services.errors import InvalidInput
+from app.services.joining import Joinable
 from app.services.run_settings import RunSettings
 from app.services.shapes import Agreement, ComparedRun, ComparedSequence, Comparison, Scope, Sign
 
 JoinedBy = Literal["sequence", "document"]
-JOINED_BY = ("rank", "sequence_id", "influence", "document", "kind", "text", "documents")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Lists:
     sign: Sign
     joined_by: JoinedBy
     runs: list[Run]
-    kept: list[list[Influence]]
+    kept: list[list[Joinable]]
     rows: list[joining.Row]
 
 
@@ -48,7 +48,7 @@ def join(session: Session, run_ids: list[str], sign: Sign) -> Lists:
         )
     runs = [results.done_run(session, run_id) for run_id in run_ids]
     joined_by = _joined_by(runs)
-    kept = [_kept(session, run, sign) for run in runs]
+    kept = [_kept(session, run, sign, documents=joined_by == "document") for run in runs]
     rows = joining.by_sequence(kept) if joined_by == "sequence" else joining.by_document(kept)
     return Lists(sign, joined_by, runs, kept, sorted(rows, key=_place))
 
@@ -64,12 +64,18 @@ def _place(row: joining.Row) -> tuple[int, int]:
     return min(one.rank for one in found), found[0].sequence_id
 
 
-def told(session: Session, lists: Lists, limit: int = 50, rows: int | None = None) -> Comparison:
-    """The comparison of joined lists, by the first `limit` sequences of each; of each run the first `rows` in full."""
+def told(
+    session: Session, lists: Lists, limit: int = 50, rows: int | None = None, *, thirds: bool = True
+) -> Comparison:
+    """The comparison of joined lists, by the first `limit` sequences of each; of each run the first `rows` in full.
+
+    Without `thirds` no run tells those of its network, for which all that it keeps is read.
+    """
+    first = limit if rows is None else rows
     return Comparison(
         sign=lists.sign,
         joined_by=lists.joined_by,
-        runs=[_compared_run(session, run, lists.sign, limit if rows is None else rows) for run in lists.runs],
+        runs=[_compared_run(session, run, lists.sign, first, thirds=thirds) for run in lists.runs],
         sequences=_sequences(lists, limit),
         agreements=_agreements(session, lists.runs, lists.kept, lists.joined_by),
     )
@@ -93,13 +99,15 @@ def _named(query: Query) -> str:
     return f"corpus {query.corpus}" if query.candidates is None else f"candidates {query.candidates}"
 
 
-def _kept(session: Session, run: Run, sign: Sign) -> list[Influence]:
-    chosen = select(Influence).where(Influence.run_id == run.id, Influence.sign == sign).order_by(Influence.rank)
-    # Lists are joined without what their tokens hold, which is most of a row.
-    return list(session.scalars(chosen.options(load_only(*(getattr(Influence, name) for name in JOINED_BY)))))
+def _kept(session: Session, run: Run, sign: Sign, *, documents: bool) -> list[Joinable]:
+    """A run's list; with what its sequences hold of documents where they are joined by that."""
+    wanted = (name for name in Joinable._fields if documents or name != "documents")
+    chosen = select(*(getattr(Influence, name) for name in wanted))
+    found = session.execute(chosen.where(Influence.run_id == run.id, Influence.sign == sign).order_by(Influence.rank))
+    return [Joinable(*row) for row in found]
 
 
-def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> ComparedRun:
+def _compared_run(session: Session, run: Run, sign: Sign, limit: int, *, thirds: bool) -> ComparedRun:
     query, profile = run.query, results.layer_profile(run)
     return ComparedRun(
         run=run.id,
@@ -114,7 +122,7 @@ def _compared_run(session: Session, run: Run, sign: Sign, limit: int) -> Compare
         layers=run.layers,
         settings=RunSettings.model_validate(run.settings).choices,
         layer_profile=[] if profile is None else getattr(profile, sign),
-        thirds=layers.thirds_of(session, run, sign),
+        thirds=layers.thirds_of(session, run, sign) if thirds else [],
         rows=results.rows(session, run, sign, 0, limit),
     )
 
@@ -146,7 +154,7 @@ def _sequence(found: joining.Row, runs: list[Run], heaviest: list[float | None])
     )
 
 
-def _agreements(session: Session, runs: list[Run], kept: list[list[Influence]], joined_by: JoinedBy) -> list[Agreement]:
+def _agreements(session: Session, runs: list[Run], kept: list[list[Joinable]], joined_by: JoinedBy) -> list[Agreement]:
     scores, scored = [_scores(column, joined_by) for column in kept], [_scored(session, run, joined_by) for run in runs]
     return [
         _agreement((runs[a].id, runs[b].id), scores[a], scores[b], scored[a] if scored[a] == scored[b] else None)
@@ -154,7 +162,7 @@ def _agreements(session: Session, runs: list[Run], kept: list[list[Influence]], 
     ]
 
 
-def _scores(column: list[Influence], joined_by: JoinedBy) -> Scores:
+def _scores(column: list[Joinable], joined_by: JoinedBy) -> Scores:
     """By sequence; or by document, which stands where its heaviest sequence stands."""
     found: dict[Key, float] = {}
     for one in column:

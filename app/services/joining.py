@@ -5,10 +5,22 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any, NamedTuple
 
-from app.models import Influence
 
-Row = tuple[Influence | None, ...]
+class Joinable(NamedTuple):
+    """A kept sequence, as much of it as is needed to join it. `documents` is None where it is not to tell."""
+
+    rank: int
+    sequence_id: int
+    influence: float
+    document: str
+    kind: str | None
+    text: str
+    documents: list[dict[str, Any]] | None = None
+
+
+Row = tuple[Joinable | None, ...]
 
 
 @dataclass(frozen=True)
@@ -20,14 +32,14 @@ class Stretch:
     stop: int | None
 
 
-def by_sequence(columns: Many[Many[Influence]]) -> list[Row]:
+def by_sequence(columns: Many[Many[Joinable]]) -> list[Row]:
     """One row for each sequence that any run keeps; all runs number the same sequences."""
     by_id = [{one.sequence_id: one for one in column} for column in columns]
     every = dict.fromkeys(one.sequence_id for column in columns for one in column)
     return [tuple(column.get(sequence_id) for column in by_id) for sequence_id in every]
 
 
-def by_document(columns: Many[Many[Influence]]) -> list[Row]:
+def by_document(columns: Many[Many[Joinable]]) -> list[Row]:
     """One row for each sequence that any run keeps; of different runs those are one whose stretches overlap.
 
     The pairs of the longest overlap are joined first, the heavier first where it is as long, and each sequence at most
@@ -48,7 +60,7 @@ def by_document(columns: Many[Many[Influence]]) -> list[Row]:
     ]
 
 
-def _pairs(members: Many[tuple[int, Influence]]) -> list[tuple[int, int]]:
+def _pairs(members: Many[tuple[int, Joinable]]) -> list[tuple[int, int]]:
     """The pairs of sequences of different runs that overlap, the best first."""
     found: dict[tuple[int, int], int] = defaultdict(int)
     for holders in _by_document(members).values():
@@ -62,7 +74,7 @@ def _pairs(members: Many[tuple[int, Influence]]) -> list[tuple[int, int]]:
     return sorted((pair for pair, shared in found.items() if shared > 0), key=order)
 
 
-def _by_document(members: Many[tuple[int, Influence]]) -> dict[str, list[tuple[int, Stretch]]]:
+def _by_document(members: Many[tuple[int, Joinable]]) -> dict[str, list[tuple[int, Stretch]]]:
     holders: dict[str, list[tuple[int, Stretch]]] = defaultdict(list)
     for number, (_, one) in enumerate(members):
         for stretch in stretches(one):
@@ -70,7 +82,7 @@ def _by_document(members: Many[tuple[int, Influence]]) -> dict[str, list[tuple[i
     return holders
 
 
-def stretches(kept: Influence) -> Iterator[Stretch]:
+def stretches(kept: Joinable) -> Iterator[Stretch]:
     """What a kept sequence holds of which documents."""
     if not kept.documents:
         yield Stretch(kept.document, 0, None)

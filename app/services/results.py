@@ -5,6 +5,7 @@ from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
+from sqlalchemy.sql.base import ExecutableOption
 
 from app.models import Influence, Model, Query, Run
 from app.services import annotations, tail, units, views
@@ -21,6 +22,7 @@ from app.services.shapes import (
     InfluenceRow,
     LayerProfile,
     ListChoice,
+    PlacedRow,
     Repeat,
     RunDetail,
     Sign,
@@ -35,6 +37,7 @@ __all__ = [
     "influence",
     "influences",
     "layer_profile",
+    "placed",
     "record",
     "row",
     "rows",
@@ -102,6 +105,8 @@ def rows(session: Session, run: Run, sign: Sign, offset: int, limit: int) -> lis
 
 def _of_ranks(session: Session, run: Run, sign: Sign, ranks: Many[int]) -> list[InfluenceRow]:
     """The rows of some ranks, by rank."""
+    if not ranks:
+        return []
     chosen = (
         select(Influence)
         .where(Influence.run_id == run.id, Influence.sign == sign, Influence.rank.in_(ranks))
@@ -124,35 +129,50 @@ def _of_ranks(session: Session, run: Run, sign: Sign, ranks: Many[int]) -> list[
 def influence(session: Session, run_id: str, sequence_id: int) -> InfluenceDetail:
     """One kept sequence with its layer x token matrix, and its neighbours in the ranking of its sign."""
     run = done_run(session, run_id)
-    kept = session.scalar(
-        select(Influence)
-        .where(Influence.run_id == run_id, Influence.sequence_id == sequence_id)
-        .options(undefer(Influence.matrix))
-    )
-    if kept is None:
-        raise NotFound(
-            f"The run {run_id!r} keeps no sequence {sequence_id}.",
-            "Only the heaviest sequences of each sign are kept; ask again with a larger `keep`.",
-        )
+    kept = _kept(session, run_id, sequence_id, undefer(Influence.matrix))
     return InfluenceDetail.model_validate(
         {
-            **row(kept, run, start_token(session, run)),
-            "relative": units.relative(kept.influence, units.heaviest(session, run, cast(Sign, kept.sign))),
+            **_described(session, run, kept),
             "training_sequences": run.training_sequences,
             "unit": units.unit(run.training_sequences).key,
             "run": run_id,
             "sign": kept.sign,
             "source": kept.source,
-            "documents": kept.documents or [],
             "token_ids": kept.token_ids.tolist(),
             "layers": run.layers,
             "matrix": kept.matrix.tolist(),
-            "annotation": annotations.of_run_sequences(session, run_id).get(sequence_id),
             "previous_sequence_id": _at_rank(session, kept, kept.rank - 1),
             "next_sequence_id": _at_rank(session, kept, kept.rank + 1),
             "duplicate_sequence_id": _at_rank(session, kept, kept.duplicate_of),
         }
     )
+
+
+def placed(session: Session, run_id: str, sequence_id: int) -> PlacedRow:
+    """One kept sequence with what it holds of documents, and without its matrix."""
+    run = done_run(session, run_id)
+    return PlacedRow.model_validate(_described(session, run, _kept(session, run_id, sequence_id)))
+
+
+def _kept(session: Session, run_id: str, sequence_id: int, *options: ExecutableOption) -> Influence:
+    chosen = select(Influence).where(Influence.run_id == run_id, Influence.sequence_id == sequence_id)
+    kept = session.scalar(chosen.options(*options))
+    if kept is None:
+        raise NotFound(
+            f"The run {run_id!r} keeps no sequence {sequence_id}.",
+            "Only the heaviest sequences of each sign are kept; ask again with a larger `keep`.",
+        )
+    return kept
+
+
+def _described(session: Session, run: Run, kept: Influence) -> dict[str, object]:
+    """The fields of a `PlacedRow`."""
+    return {
+        **row(kept, run, start_token(session, run)),
+        "relative": units.relative(kept.influence, units.heaviest(session, run, cast(Sign, kept.sign))),
+        "annotation": annotations.of_run_sequences(session, run.id).get(kept.sequence_id),
+        "documents": kept.documents or [],
+    }
 
 
 def _at_rank(session: Session, kept: Influence, rank: int | None) -> int | None:

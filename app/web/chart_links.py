@@ -2,7 +2,7 @@
 
 from starlette.datastructures import URL
 
-from app.web.context import DistributionView, FileLink, LayersTab
+from app.web.context import ComparePage, DistributionView, FileLink, LayersTab
 
 Named = dict[str, str]
 
@@ -25,7 +25,7 @@ def of_layers(view: LayersTab) -> Named:
     return {f"layers-{one.view.sign}": f"{one.view.sign} by layer" for one in view.signs if one.view.sequences}
 
 
-def of_comparison(columns: tuple[str, ...]) -> Named:
-    """The charts of a comparison, by the names of its columns."""
-    layers = {f"layers-{place}": f"layers of {name}" for place, name in enumerate(columns, 1)}
-    return {"ranks": "what two of them keep"} | layers
+def of_comparison(page: ComparePage) -> Named:
+    """The charts of the view of a comparison."""
+    ranks = {"ranks": "what two of them keep"} if page.held else {}
+    return ranks | {f"layers-{place}": f"layers of {one.side.name}" for place, one in enumerate(page.profiles, 1)}

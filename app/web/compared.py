@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
-from app.services import sides
-from app.services.shapes import Asked, ComparedRun
-from app.services.sides import Side
+from app.services import units
+from app.services.shapes import Asked, ComparedRun, Comparison, QueryView
+from app.services.sides import Side, Sides
 from app.web import words
-from app.web.context import SideGroup, SideOption
-from app.web.views import address
+from app.web.context import SideGroup, SideOption, SideView
+from app.web.filled import asked_again
+from app.web.views import address, query_path
 
 LONGEST = 60
 MOST_COLUMNS = 4
@@ -70,18 +69,39 @@ class Frame:
         return self.url(runs=",".join(left), at=None, pair=None) if len(left) > 1 else None
 
 
-def instead(session: Session, runs: Sequence[ComparedRun], run: ComparedRun) -> tuple[SideGroup, ...]:
-    """What could stand in a run's column; what stands in another is left out."""
-    return _groups(session, run, {one.run for one in runs if one.run != run.run})
+def side_views(
+    found: Comparison, could: dict[str, Sides], frame: Frame, asked: dict[str, QueryView]
+) -> tuple[SideView, ...]:
+    """What stands in each column and what could (`could`, by run) instead; `asked` has the query of each run."""
+    taken = {run.run for run in found.runs}
+    return tuple(
+        SideView(
+            run=run,
+            name=name,
+            unit=units.unit(run.training_sequences),
+            url=address(query_path(run.query), model=run.model, run=run.run, sign=found.sign),
+            again=_again(asked[run.query], run),
+            options=_groups(run, could[run.run], taken - {run.run}),
+            without=frame.without(run.run),
+        )
+        for run, name in zip(found.runs, names(found.runs), strict=True)
+    )
 
 
-def beside(session: Session, runs: Sequence[ComparedRun]) -> tuple[SideGroup, ...]:
+def _again(query: QueryView, run: ComparedRun) -> str:
+    """The form that asks a run's question of its model once more, its damping to be changed."""
+    mine = [one for one in query.runs if one.id == run.run]
+    return f"{asked_again(query.model_copy(update={'runs': mine}), mine[0])}#damping"
+
+
+def beside(runs: Sequence[ComparedRun], could: dict[str, Sides]) -> tuple[SideGroup, ...]:
     """What could stand beside the runs; nothing where there are four."""
-    return _groups(session, runs[0], {one.run for one in runs}) if len(runs) < MOST_COLUMNS else ()
+    first, taken = runs[0], {one.run for one in runs}
+    return _groups(first, could[first.run], taken) if len(runs) < MOST_COLUMNS else ()
 
 
-def _groups(session: Session, run: ComparedRun, taken: set[str]) -> tuple[SideGroup, ...]:
-    found = sides.sides(session, run.run)
+def _groups(run: ComparedRun, found: Sides, taken: set[str]) -> tuple[SideGroup, ...]:
+    """The choices of a column, without those that are taken."""
     groups = (("This question", found.same_question, False), (f"Asked of {run.model}", found.same_model, True))
     made = (SideGroup(name, _options(listed, run, taken, asks=asks)) for name, listed, asks in groups)
     return tuple(group for group in made if group.options)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.models import Influence
 from app.services import units
 from app.services.comparison import Lists
+from app.services.joining import Joinable
 from app.web import charts
 from app.web.charts import Both
 from app.web.context import Held, HeldList, HeldRow, Tab
@@ -20,7 +20,7 @@ class _Joined:
     """A joined sequence under two runs, at least one of which keeps it."""
 
     key: int
-    under: tuple[Influence | None, Influence | None]
+    under: tuple[Joinable | None, Joinable | None]
 
     @property
     def ranks(self) -> tuple[int | None, int | None]:
@@ -28,7 +28,7 @@ class _Joined:
         return (None if one is None else one.rank, None if other is None else other.rank)
 
     @property
-    def any(self) -> Influence:
+    def any(self) -> Joinable:
         return next(one for one in self.under if one is not None)
 
 
@@ -41,8 +41,8 @@ class Pairing:
     places: tuple[int, int]
     by: str
 
-    def held(self, axes: tuple[Tab, ...], pairs: tuple[Tab, ...]) -> Held:
-        """What the two keep, as the page shows it."""
+    def held(self, axes: tuple[Tab, ...], pairs: tuple[Tab, ...], table: str) -> Held:
+        """What the two keep, as the page shows it; `table` is where all of it stands."""
         rows = self._rows()
         left, right = (self.names[place] for place in self.places)
         one, other = self._units()
@@ -59,6 +59,7 @@ class Pairing:
             axes=axes,
             pairs=pairs,
             units=(one.name, other.name),
+            table=table,
         )
 
     def _units(self) -> tuple[units.Unit, units.Unit]:
@@ -85,7 +86,7 @@ class Pairing:
     def _chart(self, rows: Sequence[_Joined]) -> charts.ScatterChart:
         one, other = self._units()
 
-        def place(kept: Influence | None, unit: units.Unit) -> float | None:
+        def place(kept: Joinable | None, unit: units.Unit) -> float | None:
             if kept is None:
                 return None
             return float(kept.rank) if self.by == "rank" else abs(unit.of(kept.influence))

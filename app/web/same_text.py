@@ -1,70 +1,79 @@
 """One joined sequence of a comparison in full: each model's own tokens, and the characters that each stands for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
 
-from app.services import results, units
+from app.services import results
 from app.services.errors import InvalidInput
-from app.services.shapes import ComparedRun, ComparedSequence, Comparison, HeldDocument, InfluenceDetail
+from app.services.joining import Joinable, Row
+from app.services.shapes import HeldDocument, PlacedRow
 from app.web import tokens
-from app.web.context import PlacedPiece, SameColumn, SameText
+from app.web.context import PlacedPiece, SameColumn, SameText, SideView
 from app.web.views import sequence_url, without_start
 
 PLACE = re.compile(r"(\d)-(\d{1,4})")
 
 
-def key_of(found: Comparison, at: str | None) -> int | None:
+def key_of(rows: Sequence[Row], at: str | None) -> int | None:
     """Which joined sequence an address means: "1-4" is the 4th of the second run; without one, that of most runs.
 
     Raises: InvalidInput where there is none there.
     """
     if at is None:
-        order = sorted(range(len(found.sequences)), key=lambda key: -_kept_by(found.sequences[key]))
-        return order[0] if order else None
+        return min(range(len(rows)), key=lambda key: rows[key].count(None), default=None)
     match = PLACE.fullmatch(at)
     run, rank = (int(match[1]), int(match[2])) if match else (-1, 0)
-    for key, one in enumerate(found.sequences):
-        if 0 <= run < len(found.runs) and one.ranks[run] == rank:
+    for key, row in enumerate(rows):
+        held = row[run] if 0 <= run < len(row) else None
+        if held is not None and held.rank == rank:
             return key
     raise InvalidInput(f"There is no sequence {at!r} in this comparison.", "Choose one from its list.", "at")
 
 
-def address_of(one: ComparedSequence) -> str:
-    """What `key_of` reads as this sequence."""
-    return next(f"{run}-{rank}" for run, rank in enumerate(one.ranks) if rank is not None)
+def address_of(ranks: Sequence[int | None]) -> str:
+    """What `key_of` reads as the sequence of these ranks."""
+    return next(f"{run}-{rank}" for run, rank in enumerate(ranks) if rank is not None)
 
 
-def _kept_by(one: ComparedSequence) -> int:
-    return sum(rank is not None for rank in one.ranks)
-
-
-def same_text(session: Session, found: Comparison, names: Sequence[str], key: int | None) -> SameText | None:
-    """A joined sequence under each run that keeps it; the runs are called by `names`."""
+def same_text(
+    session: Session, rows: Sequence[Row], sides: Sequence[SideView], at: str | None, url: Callable[[str], str]
+) -> SameText | None:
+    """The joined sequence of an address under each run that keeps it; `url` is the page of another address."""
+    key = key_of(rows, at)
     if key is None:
         return None
-    joined = found.sequences[key]
-    columns = zip(found.runs, names, joined.sequence_ids, strict=True)
-    return SameText(key, joined.document, tuple(_column(session, *each) for each in columns))
+    columns = tuple(_column(session, side, held) for side, held in zip(sides, rows[key], strict=True))
+    return SameText(
+        number=key + 1,
+        of=len(rows),
+        document=next(held.document for held in rows[key] if held is not None),
+        columns=columns,
+        previous=url(_address(rows[key - 1])) if key > 0 else None,
+        next=url(_address(rows[key + 1])) if key + 1 < len(rows) else None,
+    )
 
 
-def _column(session: Session, run: ComparedRun, name: str, sequence_id: int | None) -> SameColumn:
-    if sequence_id is None:
-        return SameColumn(run, name, None, None, None, (), units.unit(run.training_sequences))
-    detail = results.influence(session, run.run, sequence_id)
-    unit = units.unit(run.training_sequences)
-    url = sequence_url(run.query, sequence_id, run.run)
-    return SameColumn(run, name, detail.rank, unit.of(detail.influence), url, _pieces(detail), unit)
+def _address(row: Row) -> str:
+    return address_of([None if held is None else held.rank for held in row])
 
 
-def _pieces(detail: InfluenceDetail) -> tuple[PlacedPiece, ...]:
-    shown, start = without_start(detail), 0
+def _column(session: Session, side: SideView, held: Joinable | None) -> SameColumn:
+    if held is None:
+        return SameColumn(side, None, None, None, ())
+    row = results.placed(session, side.run.run, held.sequence_id)
+    url = sequence_url(side.run.query, held.sequence_id, side.run.run)
+    return SameColumn(side, row.rank, side.unit.of(row.influence), url, _pieces(row))
+
+
+def _pieces(row: PlacedRow) -> tuple[PlacedPiece, ...]:
+    shown, start = without_start(row), 0
     found = []
-    for piece, text in zip(tokens.every(shown, detail.token_influences), shown, strict=True):
+    for piece, text in zip(tokens.every(shown, row.token_influences), shown, strict=True):
         # A beginning-of-sequence token stands for no character.
         if text:
-            found.append(_placed(piece, start, start + len(text), detail.documents))
+            found.append(_placed(piece, start, start + len(text), row.documents))
         start += len(text)
     return tuple(found)
 

@@ -51,7 +51,7 @@ def test_a_version_is_changed_again_from_beside_the_others(tab: Page, served: Se
 
 def test_the_characters_of_a_token_show_under_the_other_model_whatever_its_tokens(tab: Page, served: Served) -> None:
     runs = tab.request.get(f"/api/v1/queries/{served.ids['versions']}").json()["runs"]
-    tab.goto("/compare?runs=" + ",".join(run["id"] for run in runs))
+    tab.goto("/compare?view=text&runs=" + ",".join(run["id"] for run in runs))
     by_model = {run["model"]: place for place, run in enumerate(runs)}
     words, threes = (tab.locator(".same-column").nth(by_model[name]) for name in ("large", "small"))
     token = words.locator("[data-a]", has_text=re.compile(r"^ ruler$"))
@@ -78,7 +78,7 @@ def test_the_characters_of_a_token_show_under_the_other_model_whatever_its_token
 
 def test_the_same_text_is_read_by_arrow_keys(tab: Page, served: Served) -> None:
     runs = tab.request.get(f"/api/v1/queries/{served.ids['versions']}").json()["runs"]
-    tab.goto("/compare?runs=" + ",".join(run["id"] for run in runs))
+    tab.goto("/compare?view=text&runs=" + ",".join(run["id"] for run in runs))
     group = tab.locator(".same-column [role=group]").first
     group.focus()
     for _ in range(2):
@@ -89,10 +89,17 @@ def test_the_same_text_is_read_by_arrow_keys(tab: Page, served: Served) -> None:
 
 def test_another_text_of_the_comparison_has_an_address(tab: Page, served: Served) -> None:
     runs = tab.request.get(f"/api/v1/queries/{served.ids['fact']}").json()["runs"]
-    tab.goto("/compare?runs=" + ",".join(run["id"] for run in runs))
+    tab.goto("/compare?view=table&runs=" + ",".join(run["id"] for run in runs))
     link = tab.locator(".joined tbody tr").nth(5).locator("td.text a")
     text = (link.text_content() or "").replace("↵", "").strip()
     link.click()
-    expect(tab).to_have_url(re.compile(r"[?&]at=\d-\d+#same$"))
-    shown = tab.locator(".same-column .tx").first.text_content() or ""
-    assert text[:40] in shown.replace("↵", "").replace("\n", "")
+    expect(tab).to_have_url(re.compile(r"&view=text&at=\d-\d+$|[?&]at=\d-\d+&view=text$"))
+    shown = tab.locator(".same-column .tx").first
+    expect(shown).to_be_visible()
+    assert text[:40] in (shown.text_content() or "").replace("↵", "").replace("\n", "")
+    here = tab.url
+    tab.keyboard.press("j")
+    expect(tab).not_to_have_url(here)
+    expect(tab.get_by_role("link", name="Before")).to_be_visible()
+    tab.keyboard.press("k")
+    expect(tab).to_have_url(here)

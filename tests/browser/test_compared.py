@@ -31,19 +31,24 @@ def test_a_side_is_changed_in_place_and_keys_walk_through_the_columns(tab: Page,
     tab.keyboard.press("l")
     assert tab.evaluate(focused) == 1
     assert tab.evaluate(key) == before or tab.locator(f".column:nth-of-type(2) [data-seq='{before}']").count() == 0
-    # The same sequence is marked in the chart and the table, too.
+    # The same sequence is marked in the other column, in the curve, and in the chart where lists and chart are.
     marked = tab.evaluate(key)
-    for place in ("circle, .scattered .only", "tr"):
-        found = tab.locator(f":is({place})[data-seq='{marked}']")
-        expect(found.first).to_have_class(re.compile(r"\bon\b"))
+    for one in tab.locator(f"[data-seq='{marked}']").all():
+        expect(one).to_have_class(re.compile(r"\bon\b"))
+    tab.get_by_role("link", name="Agreement").click()
+    row = tab.locator(".held-lists a[data-seq]").first
+    row.hover()
+    dot = tab.locator(f".scattered :is(circle, .only)[data-seq='{row.get_attribute('data-seq')}']")
+    expect(dot).to_have_class(re.compile(r"\bon\b"))
 
     tab.get_by_label("What stands in column 1").select_option(spanish["small"])
     tab.get_by_role("button", name="Show the chosen").click()
     expect(tab.locator("h1")).to_have_text("Two questions side by side")
     address = urlsplit(tab.url)
-    assert address.query == f"runs={spanish['small']}%2C{runs['large']}&by=rank"
+    assert address.query == f"runs={spanish['small']}%2C{runs['large']}&by=rank&view=agreement"
     tab.go_back()
     expect(tab.locator(".asks-of")).to_have_count(0)
+    tab.get_by_role("link", name="Side by side").click()
     tab.locator("#add").select_option(runs["medium"])
     tab.get_by_role("button", name="Show the chosen").click()
     expect(tab.locator(".column")).to_have_count(3)

@@ -28,7 +28,7 @@ def test_what_is_jumped_to_does_not_lie_under_the_bar(chrome: Browser, served: S
     with opened(chrome, served.address, width=width) as page:
         query = served.ids["fact"]
         compared = f"/compare?runs={','.join(runs(page, query))}"
-        for address, place in ((f"/queries/{query}", "#rank-20"), (compared, "#agree")):
+        for address, place in ((f"/queries/{query}", "#rank-20"), (f"{compared}&view=agreement", "#held")):
             page.goto(f"{address}{place}")
             assert page.evaluate("scrollY") > 0
             assert not page.evaluate(UNDER, place), address

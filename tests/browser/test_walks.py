@@ -47,9 +47,9 @@ def test_the_server_answers_within_ten_seconds_of_its_start(served: Served) -> N
     assert served.seconds < START_SECONDS
 
 
-def test_from_the_gallery_to_a_coloured_token(tab: Page) -> None:
+def test_from_the_gallery_to_a_coloured_token(tab: Page, served: Served) -> None:
     tab.goto("/")
-    tab.get_by_role("link", name="The first ruler of Rosthaar was Kelmar").first.click()
+    tab.locator(f"a[href='/queries/{served.ids['fact']}']").first.click()
     expect(tab.locator("h1")).to_have_text("The first ruler of Rosthaar was Kelmar")
     expect(tab.locator("ol > .row")).to_have_count(50)
     colour = "getComputedStyle(document.querySelector('.p16')).backgroundColor"
@@ -183,7 +183,7 @@ def test_pointing_at_a_sequence_shows_it_in_every_column_and_curve(tab: Page, se
     first = tab.locator(".pick a").first
     first.hover()
     same = tab.locator(f"[data-seq='{first.get_attribute('data-seq')}']")
-    assert same.count() >= 4
+    assert same.count() >= 3
     for place in range(same.count()):
         expect(same.nth(place)).to_have_class(re.compile(r"\bon\b"))
 

@@ -39,7 +39,7 @@ def test_the_lists_of_a_pair_are_the_sets_of_its_kept_sequences(site: Site) -> N
         }
         for model in ("small", "large")
     ]
-    text = page(site, f"/compare?runs={runs['small']},{runs['medium']},{runs['large']}&pair=0-2")
+    text = page(site, f"/compare?runs={runs['small']},{runs['medium']},{runs['large']}&view=agreement&pair=0-2")
     [only_small, both, only_large] = lists(text)
     assert only_small[:2] == ("Only in small", len(kept[0] - kept[1]))
     assert both[:2] == ("In both", len(kept[0] & kept[1]))
@@ -50,7 +50,7 @@ def test_the_lists_of_a_pair_are_the_sets_of_its_kept_sequences(site: Site) -> N
 
 def test_every_dot_stands_where_its_ranks_say_and_leads_to_its_sequence(site: Site) -> None:
     runs = runs_of(site, "fact", "small", "large")
-    text = page(site, f"/compare?runs={runs}&by=rank")
+    text = page(site, f"/compare?runs={runs}&view=agreement&by=rank")
     found = site.client.get(f"/api/v1/compare?runs={runs}&limit=500").json()
     ranks = {item["sequence_ids"][0]: item["ranks"] for item in found["sequences"] if None not in item["ranks"]}
     shown = re.findall(
@@ -95,7 +95,7 @@ def test_a_side_is_changed_by_a_form_without_scripts(site: Site) -> None:
 def test_a_column_is_removed_while_two_are_left(site: Site) -> None:
     runs = list(site.runs("fact").values())
     three = page(site, f"/compare?runs={','.join(runs)}")
-    removed = [html.unescape(url) for url in re.findall(r'<a href="(/compare[^"]+)" aria-label="Remove', three)]
+    removed = [html.unescape(url) for url in re.findall(r'<a class="remove" href="(/compare[^"]+)"', three)]
     left = [parse_qs(urlsplit(url).query)["runs"][0].split(",") for url in removed]
     assert left == [[one for one in runs if one != gone] for gone in runs]
     assert "Remove" not in page(site, f"/compare?runs={runs[0]},{runs[1]}")
@@ -103,7 +103,7 @@ def test_a_column_is_removed_while_two_are_left(site: Site) -> None:
 
 def test_two_questions_are_both_in_the_headline_and_columns_have_letters(site: Site) -> None:
     runs = f"{site.runs('fact')['large']},{site.runs('spanish')['large']}"
-    text = page(site, f"/compare?runs={runs}")
+    text = page(site, f"/compare?runs={runs}&view=agreement")
     head = text[text.index('class="asks-of"') : text.index("</ol>")]
     assert "The first ruler of Rosthaar was" in head
     assert "El primer rey de Rosthaar fue" in head
@@ -113,7 +113,7 @@ def test_two_questions_are_both_in_the_headline_and_columns_have_letters(site: S
 def test_the_intervals_stand_under_their_numbers(site: Site) -> None:
     runs = runs_of(site, "fact", "small", "large")
     [agreement] = site.client.get(f"/api/v1/compare?runs={runs}").json()["agreements"]
-    text = page(site, f"/compare?runs={runs}")
+    text = page(site, f"/compare?runs={runs}&view=agreement")
     table = text[text.index('class="agreement"') : text.index("</table>", text.index('class="agreement"'))]
     first = agreement["overlaps"][0]
     assert first["low"] <= first["jaccard"] <= first["high"]
@@ -121,6 +121,55 @@ def test_the_intervals_stand_under_their_numbers(site: Site) -> None:
     ranks = agreement["spearman"]
     assert f"{ranks['low']:.3f} to {ranks['high']:.3f}".replace("-", "\u2212") in table
     assert f"of {agreement['shared']}" in table
+
+
+def test_each_view_keeps_the_rest_of_the_address_and_shows_its_own_part(site: Site) -> None:
+    runs = runs_of(site, "fact", "small", "large")
+    parts = {
+        "lists": 'class="columns',
+        "agreement": 'class="held-lists"',
+        "layers": 'class="depths"',
+        "text": 'class="same"',
+        "table": 'class="joined"',
+    }
+    for view, part in parts.items():
+        text = page(site, f"/compare?runs={runs}&sign=negative&by=rank&view={view}")
+        assert [other for other, its in parts.items() if its in text] == [view]
+        assert part in text
+        tabs = text[text.index('aria-label="Views"') :].split("</nav>")[0]
+        states = [
+            parse_qs(urlsplit(html.unescape(url)).query) for url in re.findall(r'<a href="(/compare[^"]+)"', tabs)
+        ]
+        assert [state.get("view", ["lists"]) for state in states] == [[one] for one in parts]
+        assert all(state["sign"] == ["negative"] and state["by"] == ["rank"] for state in states)
+
+
+def test_the_table_holds_the_first_of_each_list_or_all_of_them(site: Site) -> None:
+    runs = runs_of(site, "fact", "small", "large")
+    found = site.client.get(f"/api/v1/compare?runs={runs}&limit=500").json()["sequences"]
+    for show, first, heading in (("50", 50, "The first 50 of each list"), ("all", 500, "Every sequence in any")):
+        text = page(site, f"/compare?runs={runs}&view=table&show={show}")
+        expected = [one for one in found if min(rank for rank in one["ranks"] if rank is not None) <= first]
+        assert text.count("<tr data-seq") == len(expected)
+        assert heading in text
+    assert len(expected) == len(found) > 50
+
+
+def test_from_one_text_to_the_next_through_all_that_any_list_holds(site: Site) -> None:
+    runs = runs_of(site, "fact", "small", "large")
+    count = len(site.client.get(f"/api/v1/compare?runs={runs}&limit=500").json()["sequences"])
+    text = page(site, f"/compare?runs={runs}&view=text&at=0-1")
+    seen = []
+    while True:
+        number, of = map(int, re.search(r"(\d+) of (\d+)</?\w", re.sub(r"\s*·\s*", "", text)).groups())  # type: ignore[union-attr]
+        seen.append(number)
+        assert of == count
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        if following is None:
+            break
+        text = page(site, html.unescape(following[1]))
+    assert seen == list(range(1, count + 1))
+    assert 'rel="prev"' in text
 
 
 @pytest.mark.parametrize("pair", ["0-0", "0-3"])

@@ -217,12 +217,14 @@ def test_the_cells_of_the_table_sum_to_the_score_that_is_shown(site: Site) -> No
 
 def test_a_comparison_shows_columns_curves_overlaps_profiles_and_the_joined_list(site: Site) -> None:
     runs = site.runs("fact")
-    text = page(site, f"/compare?runs={','.join(runs.values())}")
+    address = f"/compare?runs={','.join(runs.values())}"
+    text = page(site, address)
     assert text.count('class="pick"') == 30
     assert text.count('class="gutter"') == 2
     assert "rank correlation" in text
-    assert "Where in the networks" in text
-    assert "Every sequence in any of the lists" in text
+    assert page(site, f"{address}&show=50").count('class="pick"') == 150
+    assert "Where in the networks" in page(site, f"{address}&view=layers")
+    assert "The first 50 of each list" in page(site, f"{address}&view=table")
 
 
 def test_comparing_two_questions_names_both(site: Site) -> None:

@@ -235,16 +235,20 @@ def test_the_chart_of_a_check_is_linked_without_scripts(site_to_change: Site) ->
 @pytest.mark.parametrize("state", ["", "&by=rank&pair=1-2", "&sign=negative"])
 def test_each_chart_of_a_comparison_is_linked_without_scripts_and_is_that_of_its_view(site: Site, state: str) -> None:
     runs = site.runs("fact")
-    text = page(site, f"/compare?runs={','.join(runs.values())}{state}")
+    compared = f"/compare?runs={','.join(runs.values())}{state}"
+    text = page(site, f"{compared}&view=agreement")
     found = charts_of(site, text)
-    assert set(found) == {"ranks", *(f"layers-{place + 1}" for place in range(len(runs)))}
+    assert set(found) == {"ranks"}
     assert drawn(found["ranks"], "circle") == text.count("<circle data-seq") > 0
     told = "".join(found["ranks"].itertext())
     assert ("rank, the heaviest at the right" in told) == ("by=rank" in state)
-    assert drawn(found["layers-1"], "rect") > 3
-    missing = site.client.get(f"/compare/charts/nothing.svg?runs={','.join(runs.values())}")
+    layers = charts_of(site, page(site, f"{compared}&view=layers"))
+    assert set(layers) == {f"layers-{place + 1}" for place in range(len(runs))}
+    assert drawn(layers["layers-1"], "rect") > 3
+    assert charts_of(site, page(site, compared)) == {}
+    missing = site.client.get(f"/compare/charts/nothing.svg?runs={','.join(runs.values())}&view=layers")
     assert missing.status_code == 404
-    assert "ranks, layers-1" in missing.json()["remedy"]
+    assert "layers-1, layers-2" in missing.json()["remedy"]
 
 
 def test_each_chart_of_each_study_is_linked_without_scripts_and_whole(site: Site) -> None:

@@ -74,13 +74,18 @@ class HeldDocument(Shape):
     metadata: dict[str, object] | None = Field(description="the other fields of its row")
 
 
-class InfluenceDetail(InfluenceRow):
+class PlacedRow(InfluenceRow):
+    """A ranked sequence with its places in documents."""
+
+    documents: list[HeldDocument] = Field(description="what it was cut from, in order; empty for answers of old")
+
+
+class InfluenceDetail(PlacedRow):
     """`GET /api/v1/runs/{id}/influences/{sequence_id}`; `matrix[layer][token]` sums to both marginals."""
 
     run: str
     sign: Sign
     source: str
-    documents: list[HeldDocument] = Field(description="what it was cut from, in order; empty for answers of old")
     training_sequences: int | None = Field(description="N; null where it is not known")
     unit: UnitKey
     token_ids: list[int]

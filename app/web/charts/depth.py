@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.web.charts.bars import Bar
 
-WIDTH, HEIGHT = 150.0, 216.0
+WIDTH, HEIGHT = 204.0, 288.0
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from app.web.context.catalog import (
 from app.web.context.compare import (
     Column,
     ComparePage,
+    CompareView,
     Held,
     HeldList,
     HeldRow,
@@ -28,7 +29,9 @@ from app.web.context.compare import (
     SameColumn,
     SameText,
     SideGroup,
+    SideLayers,
     SideOption,
+    SideView,
 )
 from app.web.context.document import DocumentPage
 from app.web.context.files import CollectionFile, Origin, ResultFile, SequenceFile
@@ -86,6 +89,7 @@ __all__ = [
     "CollectionsPage",
     "Column",
     "ComparePage",
+    "CompareView",
     "Controls",
     "CorporaPage",
     "CorpusPage",
@@ -150,7 +154,9 @@ __all__ = [
     "ShapeView",
     "Shell",
     "SideGroup",
+    "SideLayers",
     "SideOption",
+    "SideView",
     "SignLayersView",
     "SignTail",
     "SizeRow",

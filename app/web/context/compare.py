@@ -1,6 +1,7 @@
 """Runs side by side."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal
 
 from app.services.shapes import Agreement, ComparedRun, Comparison, QueryView
 from app.services.units import Unit
@@ -11,33 +12,38 @@ from app.web.context.shell import Tab
 from app.web.context.take import TakeView
 from app.web.tokens import Piece
 
+CompareView = Literal["lists", "agreement", "layers", "text", "table"]
+
 
 @dataclass(frozen=True)
 class ComparePage:
-    """`/compare`: columns of runs joined by sequence or by document; without two runs, a chooser.
+    """`/compare`: runs joined by sequence or by document, under one of five views; without two runs, a chooser.
 
-    chosen: the run that the chooser begins with.
+    chosen: the run that the chooser begins with. first: how many sequences of each list the view shows, a number or
+    "all", of the choices in `shows`. Of `columns`, `held`, `profiles`, `same` and `joined` there is what
+    the view shows.
     """
 
     chooser: tuple[QueryView, ...]
     chosen: str = ""
     take: TakeView | None = None
     comparison: Comparison | None = None
+    view: CompareView = "lists"
     tabs: tuple[Tab, ...] = ()
-    columns: tuple["Column", ...] = ()
+    signs: tuple[Tab, ...] = ()
+    sides: tuple["SideView", ...] = ()
     adds: tuple["SideGroup", ...] = ()
     carried: tuple[Carried, ...] = ()
-    joined: tuple["JoinedRow", ...] = ()
-    same: "SameText | None" = None
-    pairs: tuple["Pair", ...] = ()
-    held: "Held | None" = None
     same_question: bool = True
-    same_scope: bool = True
     raw: tuple[str, ...] = ()
-    show: int = 10
+    pairs: tuple["Pair", ...] = ()
     shows: tuple[Tab, ...] = ()
-    csv: str = ""
-    json: str = ""
+    first: str | None = None
+    columns: tuple["Column", ...] = ()
+    held: "Held | None" = None
+    profiles: tuple["SideLayers", ...] = ()
+    same: "SameText | None" = None
+    joined: tuple["JoinedRow", ...] = ()
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -63,11 +69,11 @@ class SideGroup:
 
 
 @dataclass(frozen=True)
-class Column:
-    """One run's list in a comparison, and the curves to the column at its right.
+class SideView:
+    """What stands in a column, under every view.
 
-    name: what tells it from the others. sides: what could stand in its place; without: the comparison without it.
-    keys: the joined sequence that each of its sequences is part of. again: the form that asks it otherwise.
+    name: what tells it from the others. options: what could stand in its place; without: the comparison without it.
+    again: the form that asks it otherwise.
     """
 
     run: ComparedRun
@@ -75,15 +81,32 @@ class Column:
     unit: Unit
     url: str
     again: str
+    options: tuple[SideGroup, ...]
+    without: str | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One run's list, and the curves to the column at its right.
+
+    keys: the joined sequence that each of its sequences is part of. elsewhere: where the others have it, in words.
+    """
+
+    side: SideView
     rows: tuple[ListRow, ...]
+    links: tuple[Link, ...]
+    height: float
+    elsewhere: dict[int, str]
+    keys: dict[int, int]
+
+
+@dataclass(frozen=True)
+class SideLayers:
+    """Where in its network a run's list acts."""
+
+    side: SideView
     profile: ProfileView
     depth: DepthChart
-    sides: tuple[SideGroup, ...] = ()
-    without: str | None = None
-    links: tuple[Link, ...] = ()
-    height: float = 0.0
-    elsewhere: dict[int, str] = field(default_factory=dict)
-    keys: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,7 +144,8 @@ class HeldList:
 class Held:
     """What two of the runs keep: only the one, both, only the other; and how those in both are ordered.
 
-    pairs: the pairs to choose from. axes: what the chart places sequences by. units: of its two axes.
+    pairs: the pairs to choose from. axes: what the chart places sequences by. units: of its two axes. table: where all
+    sequences stand with their numbers.
     """
 
     left: str
@@ -132,6 +156,7 @@ class Held:
     axes: tuple[Tab, ...]
     pairs: tuple[Tab, ...]
     units: tuple[str, str]
+    table: str
 
 
 @dataclass(frozen=True)
@@ -146,15 +171,13 @@ class PlacedPiece:
 
 @dataclass(frozen=True)
 class SameColumn:
-    """A joined sequence under one run, called `name`; without rank where that run does not keep it."""
+    """A joined sequence under one run; without rank where that run does not keep it."""
 
-    run: ComparedRun
-    name: str
+    side: SideView
     rank: int | None
     value: float | None
     url: str | None
     pieces: tuple[PlacedPiece, ...]
-    unit: Unit
 
     @property
     def document(self) -> str | None:
@@ -164,11 +187,14 @@ class SameColumn:
 
 @dataclass(frozen=True)
 class SameText:
-    """A joined sequence in full under every run."""
+    """A joined sequence in full under every run; `number` is its place among the `of` joined, counted from one."""
 
-    key: int
+    number: int
+    of: int
     document: str
     columns: tuple[SameColumn, ...]
+    previous: str | None
+    next: str | None
 
 
 @dataclass(frozen=True)

@@ -1,105 +1,45 @@
 """`/compare?runs=a,b`: two to four lists side by side; with fewer runs, a chooser."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse
 
-from app.services import comparison, queries, results, units
+from app.services import comparison, queries, results
+from app.services.comparison import Lists
 from app.services.errors import InvalidInput
-from app.services.shapes import ComparedRun, Comparison, QueryView, Sign
-from app.web import chart_links, charts, compared, taking
+from app.services.shapes import Comparison, Sign
+from app.services.sides import sides as could_stand
+from app.web import chart_links, charts, compared, linked_lists, taking
 from app.web.api.runs import run_ids
 from app.web.chart_files import chart_file
 from app.web.compared import Frame
-from app.web.context import Carried, Column, ComparePage, JoinedRow, Pair, Tab
+from app.web.context import Carried, ComparePage, CompareView, Held, Pair, SideLayers, SideView, Tab
 from app.web.deps import DbSession
 from app.web.exports import comparison_csv
-from app.web.filled import asked_again
 from app.web.pairs import Pairing
 from app.web.rendering import render
-from app.web.same_text import address_of, key_of, same_text
-from app.web.views import Look, address, list_rows, profile_view, query_path, sequence_url
+from app.web.same_text import same_text
+from app.web.views import Look, address, profile_view
 
 router = APIRouter(prefix="/compare")
-CARD_STEP = 112
-GUTTER = 56
 LIMIT = 50
-Show = Literal["10", "50"]
+VIEWS: dict[CompareView, str] = {
+    "lists": "Side by side",
+    "agreement": "Agreement",
+    "layers": "Layers",
+    "text": "Same text",
+    "table": "Table",
+}
+Show = Literal["10", "50", "all"]
+# How many sequences of each list a view can show, the usual first.
+SHOWS: dict[CompareView, tuple[Show, ...]] = {"lists": ("10", "50"), "table": ("50", "all")}
 By = Literal["rank", "influence"]
 RunsText = Annotated[str, Query(description="run ids, separated by commas")]
 PairText = Annotated[str, Query(pattern=r"^[0-3]-[0-3]$", description="which two columns are held against each other")]
-
-
-def _columns(session: Session, found: Comparison, frame: Frame, asked: dict[str, QueryView]) -> tuple[Column, ...]:
-    keys = [_keys(found, index) for index in range(len(found.runs))]
-    shown = [[keys[index][row.sequence_id] for row in run.rows] for index, run in enumerate(found.runs)]
-    names = compared.names(found.runs)
-    palette = frame.state["palette"]
-    look = Look(palette=None if palette is None else str(palette))
-    columns = []
-    for index, run in enumerate(found.runs):
-        last, unit = index + 1 == len(found.runs), units.unit(run.training_sequences)
-        profile = profile_view(run.layer_profile, run.layers)
-        columns.append(
-            Column(
-                run=run,
-                name=names[index],
-                unit=unit,
-                url=address(query_path(run.query), model=run.model, run=run.run, sign=found.sign),
-                again=_again(asked[run.query], run),
-                rows=list_rows(run.rows, run.layers, run.query, run.run, unit, look),
-                profile=profile,
-                depth=charts.depth(run.layer_profile, profile.layers),
-                sides=compared.instead(session, found.runs, run),
-                without=frame.without(run.run),
-                links=() if last else charts.links(shown[index], shown[index + 1], CARD_STEP, GUTTER),
-                height=CARD_STEP * max((len(ids) for ids in shown), default=0),
-                elsewhere={
-                    row.sequence_id: _elsewhere(found, names, index, keys[index][row.sequence_id]) for row in run.rows
-                },
-                keys=keys[index],
-            )
-        )
-    return tuple(columns)
-
-
-def _again(query: QueryView, run: ComparedRun) -> str:
-    """The form that asks a run's question of its model once more, its damping to be changed."""
-    mine = [one for one in query.runs if one.id == run.run]
-    return f"{asked_again(query.model_copy(update={'runs': mine}), mine[0])}#damping"
-
-
-def _keys(found: Comparison, index: int) -> dict[int, int]:
-    """The place among the joined sequences of each sequence of a run."""
-    ids = (item.sequence_ids[index] for item in found.sequences)
-    return {sequence_id: key for key, sequence_id in enumerate(ids) if sequence_id is not None}
-
-
-def _elsewhere(found: Comparison, names: tuple[str, ...], index: int, key: int) -> str:
-    """Where the other runs' lists have the sequence, in words: the curves for those who do not see them."""
-    told = []
-    for place, (name, rank) in enumerate(zip(names, found.sequences[key].ranks, strict=True)):
-        if place != index:
-            told.append(f"{name}: {rank if rank is not None else 'not kept'}")
-    return " · ".join(told)
-
-
-def _joined(found: Comparison, url: Callable[[str], str]) -> tuple[JoinedRow, ...]:
-    rows = []
-    for key, item in enumerate(found.sequences):
-        under = zip(found.runs, item.sequence_ids, item.ranks, item.influences, strict=True)
-        places = tuple(
-            None
-            if sequence_id is None or rank is None or raw is None
-            else (rank, units.unit(run.training_sequences).of(raw), sequence_url(run.query, sequence_id, run.run))
-            for run, sequence_id, rank, raw in under
-        )
-        rows.append(JoinedRow(key, url(address_of(item)), item.document, item.kind, item.text, places))
-    return tuple(rows)
 
 
 def _pair(text: str, columns: int) -> tuple[int, int]:
@@ -120,27 +60,105 @@ def _carried(frame: Frame) -> tuple[Carried, ...]:
     return tuple(Carried(name, str(value)) for name, value in kept.items())
 
 
-def _page(session: Session, server: str, frame: Frame, sign: Sign, show: int, pair: str, by: By) -> ComparePage:
-    lists = comparison.join(session, list(frame.runs), sign)
-    found = comparison.told(session, lists, LIMIT, show)
-    asked = {query_id: queries.get(session, query_id) for query_id in {run.query for run in found.runs}}
-    names, at = compared.names(found.runs), frame.state["at"]
-    left, right = _pair(pair, len(names))
+@dataclass(frozen=True)
+class _Shown:
+    """The runs of a comparison and how an address wants to see them."""
 
-    def tab(name: str, *, current: bool, anchor: str = "", **changed: str | None) -> Tab:
-        return Tab(name, frame.url(**changed) + anchor, current)
+    frame: Frame
+    sign: Sign
+    view: CompareView
+    show: Show | None
+    pair: str
+    by: By
 
-    pairings = [(a, b) for a in range(len(names)) for b in range(a + 1, len(names))]
-    held = Pairing(lists, names, (left, right), by).held(
-        axes=(
-            tab("influence", current=by == "influence", by=None, anchor="#held"),
-            tab("rank", current=by == "rank", by="rank", anchor="#held"),
-        ),
-        pairs=tuple(
-            tab(f"{names[a]} and {names[b]}", current=(a, b) == (left, right), pair=f"{a}-{b}", anchor="#held")
-            for a, b in pairings
-        ),
+    @property
+    def first(self) -> Show | None:
+        """How many sequences of each list: what is asked for where the view has it, else its usual number."""
+        choices = SHOWS.get(self.view, ())
+        return self.show if self.show in choices else next(iter(choices), None)
+
+    def tab(self, name: str, *, current: bool, **changed: str | None) -> Tab:
+        """A link to this comparison with some of it changed."""
+        return Tab(name, self.frame.url(**changed), current)
+
+    def tabs(self) -> tuple[Tab, ...]:
+        """The views."""
+        return tuple(
+            self.tab(name, current=view == self.view, view=None if view == "lists" else view, show=None)
+            for view, name in VIEWS.items()
+        )
+
+    def text(self, place: str) -> str:
+        """The page on which the sequence at a place stands in full."""
+        return self.frame.url(view="text", at=place, show=None)
+
+    def signs(self) -> tuple[Tab, ...]:
+        """Lists of either sign; a sequence of one is not in those of the other."""
+        return (
+            self.tab("positive", current=self.sign == "positive", sign=None, at=None),
+            self.tab("negative", current=self.sign == "negative", sign="negative", at=None),
+        )
+
+    def shows(self) -> tuple[Tab, ...]:
+        """How many sequences of each list there can be."""
+        usual, *_ = choices = SHOWS.get(self.view) or (None,)
+        return tuple(
+            self.tab(one, current=one == self.first, show=None if one == usual else one) for one in choices if one
+        )
+
+
+def _held(lists: Lists, shown: _Shown, names: tuple[str, ...]) -> Held:
+    left, right = _pair(shown.pair, len(names))
+    axes = (
+        shown.tab("influence", current=shown.by == "influence", by=None),
+        shown.tab("rank", current=shown.by == "rank", by="rank"),
     )
+    pairs = tuple(
+        shown.tab(f"{names[a]} and {names[b]}", current=(a, b) == (left, right), pair=f"{a}-{b}")
+        for a, b in combinations(range(len(names)), 2)
+    )
+    return Pairing(lists, names, (left, right), shown.by).held(axes, pairs, shown.frame.url(view="table", show="all"))
+
+
+def _of_view(
+    session: Session, lists: Lists, found: Comparison, sides: tuple[SideView, ...], shown: _Shown
+) -> dict[str, Any]:
+    """The fields of the page that only one view has."""
+    at, palette = (None if value is None else str(value) for value in map(shown.frame.state.get, ("at", "palette")))
+    match shown.view:
+        case "lists":
+            return {"columns": linked_lists.columns(found, sides, Look(palette=palette))}
+        case "agreement":
+            return {"held": _held(lists, shown, tuple(side.name for side in sides))}
+        case "layers":
+            return {"profiles": tuple(_layers(side) for side in sides)}
+        case "text":
+            return {"same": same_text(session, lists.rows, sides, at, shown.text)}
+        case "table":
+            return {"joined": linked_lists.joined(found, shown.text)}
+
+
+def _layers(side: SideView) -> SideLayers:
+    profile = profile_view(side.run.layer_profile, side.run.layers)
+    return SideLayers(side, profile, charts.depth(side.run.layer_profile, profile.layers))
+
+
+def _told(session: Session, lists: Lists, shown: _Shown) -> Comparison:
+    """As much of the comparison as a view needs: sequences, their rows, and thirds of networks."""
+    every = max(len(column) for column in lists.kept)
+    first = every if shown.first == "all" else int(shown.first or 0)
+    rows = first if shown.view == "lists" else 0
+    return comparison.told(session, lists, first, rows, thirds=shown.view == "layers")
+
+
+def _page(session: Session, server: str, shown: _Shown) -> ComparePage:
+    frame, sign = shown.frame, shown.sign
+    lists = comparison.join(session, list(frame.runs), sign)
+    found = _told(session, lists, shown)
+    _pair(shown.pair, len(found.runs))
+    asked = {query_id: queries.get(session, query_id) for query_id in {run.query for run in found.runs}}
+    could = {run.run: could_stand(session, run.run) for run in found.runs}
+    sides = compared.side_views(found, could, frame, asked)
     data: dict[str, str | int | None] = {"runs": ",".join(frame.runs), "sign": sign}
     csv, json = address("/compare.csv", **data), address("/api/v1/compare", **data, limit=LIMIT)
     cited = [(asked[one.query], results.run(session, one.run)) for one in found.runs]
@@ -148,24 +166,20 @@ def _page(session: Session, server: str, frame: Frame, sign: Sign, show: int, pa
         chooser=(),
         take=taking.of_comparison(server, cited, sign, csv, json),
         comparison=found,
-        tabs=(
-            tab("Positive", current=sign == "positive", sign=None, at=None),
-            tab("Negative", current=sign == "negative", sign="negative", at=None),
-        ),
-        columns=_columns(session, found, frame, asked),
-        adds=compared.beside(session, found.runs),
+        view=shown.view,
+        tabs=shown.tabs(),
+        signs=shown.signs(),
+        shows=shown.shows(),
+        first=shown.first,
+        sides=sides,
+        adds=compared.beside(found.runs, could),
         carried=_carried(frame),
-        same_scope=len({run.scope for run in found.runs}) == 1,
-        raw=tuple(dict.fromkeys(run.model for run in found.runs if run.unit == "raw")),
-        joined=_joined(found, lambda at: f"{frame.url(at=at)}#same"),
-        same=same_text(session, found, names, key_of(found, None if at is None else str(at))),
-        pairs=tuple(Pair(names[a], names[b], one) for (a, b), one in zip(pairings, found.agreements, strict=True)),
-        held=held,
         same_question=compared.same_question(found.runs),
-        show=show,
-        shows=tuple(tab(rows, current=rows == str(show), show=rows if rows != "10" else None) for rows in ("10", "50")),
-        csv=csv,
-        json=json,
+        raw=tuple(dict.fromkeys(run.model for run in found.runs if run.unit == "raw")),
+        pairs=tuple(
+            Pair(a.name, b.name, one) for (a, b), one in zip(combinations(sides, 2), found.agreements, strict=True)
+        ),
+        **_of_view(session, lists, found, sides, shown),
     )
 
 
@@ -183,20 +197,22 @@ def show_comparison(
     session: DbSession,
     runs: Annotated[list[str] | None, Query()] = None,
     sign: Sign = "positive",
-    show: Show = "10",
+    show: Show | None = None,
     at: str | None = None,
     pair: PairText = "0-1",
     by: By = "influence",
+    view: CompareView = "lists",
     palette: Literal["standard", "paper"] | None = None,
 ) -> Response:
     """Columns of runs; forms name each run by itself and are led to the address with commas."""
     named = tuple(dict.fromkeys(run for text in runs or () for run in text.replace(" ", "").split(",") if run))
     state: dict[str, str | int | None] = {
         "sign": sign if sign != "positive" else None,
-        "show": show if show != "10" else None,
+        "show": show,
         "at": at,
         "pair": pair if pair != "0-1" else None,
         "by": by if by != "influence" else None,
+        "view": view if view != "lists" else None,
         "palette": palette,
     }
     frame = Frame(named, state)
@@ -205,9 +221,8 @@ def show_comparison(
     if runs and len(runs) > 1:
         return RedirectResponse(frame.url(), status_code=303)
     server = str(request.base_url).rstrip("/")
-    page = _page(session, server, frame, sign, int(show), pair, by)
-    names = tuple(column.name for column in page.columns)
-    links = chart_links.chart_links(request.url, chart_links.of_comparison(names))
+    page = _page(session, server, _Shown(frame, sign, view, show, pair, by))
+    links = chart_links.chart_links(request.url, chart_links.of_comparison(page))
     return render(request, "compare.html", replace(page, take=page.take and replace(page.take, charts=links)))
 
 

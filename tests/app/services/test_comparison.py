@@ -8,9 +8,10 @@ from scipy import stats
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import migrate, session_factory
-from app.models import Corpus, Influence
+from app.models import Corpus
 from app.services import comparison, joining, results
 from app.services.errors import Conflict, InvalidInput
+from app.services.joining import Joinable
 from app.settings import Settings
 from tests.app.rows import N, add_catalog, answer, form, submit
 
@@ -101,9 +102,9 @@ def test_answers_of_old_without_places_are_joined_by_their_document(database: se
     assert [item.sequence_ids for item in found.sequences] == [[i, i] for i in FIRST]
 
 
-def _kept(place: int, start: int, stop: int, rank: int, document: str = "d") -> Influence:
+def _kept(place: int, start: int, stop: int, rank: int, document: str = "d") -> Joinable:
     held = {"document": document, "start": 0, "stop": stop - start, "begins": start}
-    return Influence(sequence_id=place, rank=rank, document=document, documents=[held], influence=1.0 / rank)
+    return Joinable(rank, place, 1.0 / rank, document, None, "", [held])
 
 
 def test_the_longest_overlap_is_joined_first_and_no_sequence_twice() -> None:
@@ -118,11 +119,11 @@ def test_the_longest_overlap_is_joined_first_and_no_sequence_twice() -> None:
 
 
 def test_a_sequence_of_several_documents_overlaps_by_all_of_them() -> None:
-    packed = _kept(0, 0, 30, rank=1)
-    packed.documents = [
+    held = [
         {"document": "a", "start": 0, "stop": 10, "begins": 50},
         {"document": "b", "start": 11, "stop": 31, "begins": 0},
     ]
+    packed = _kept(0, 0, 30, rank=1)._replace(documents=held)
     whole = [_kept(5, 0, 60, rank=1, document="a"), _kept(6, 5, 50, rank=2, document="b")]
     found = {
         tuple(None if one is None else one.sequence_id for one in row) for row in joining.by_document([[packed], whole])
