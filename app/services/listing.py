@@ -91,7 +91,7 @@ def _rows(session: Session, run_id: str, sign: Sign, choice: ListChoice) -> list
     names += ["token"] if choice.sort in ("concentration", "length") else []
     chosen = select(*(getattr(Influence, name) for name in names))
     listed = chosen.where(Influence.run_id == run_id, Influence.sign == sign).order_by(Influence.rank)
-    return [Kept(**row) for row in session.execute(listed).mappings()]
+    return [Kept(**dict(zip(names, row, strict=True))) for row in session.execute(listed)]
 
 
 def _stays(row: Kept, choice: ListChoice, pattern: re.Pattern[str] | None) -> bool:

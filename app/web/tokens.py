@@ -4,8 +4,8 @@ import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from dataclasses import dataclass
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 
@@ -95,14 +95,15 @@ def snippet(
     sequence's own largest.
     """
     stretches = spans.spans(tokens, reading)
-    tint_scale = scale_of(spans.sums(values, stretches)) if scale is None else scale
+    summed = values if reading == "token" else spans.sums(values, stretches)
+    tint_scale = scale_of(summed) if scale is None else scale
     starts = list(accumulate(map(len, tokens), initial=0))
     text = "".join(tokens)
     hits = [found.span() for found in sought.finditer(text)] if sought else []
     first, last = _around(window(values, size), hits, starts)
-    shown = stretches[bisect_right(stretches, first, key=_stop) : bisect_left(stretches, last, key=_start)]
+    shown = slice(bisect_right(stretches, first, key=_stop), bisect_left(stretches, last, key=_start))
     found: list[Piece] = []
-    for (start, stop), value in zip(shown, spans.sums(values, shown), strict=True):
+    for (start, stop), value in zip(stretches[shown], summed[shown], strict=True):
         begin, end = max(start, first), min(stop, last)
         shade = level(value, tint_scale)
         for part, hit in _parts(text, (starts[begin], starts[end]), hits):
@@ -141,12 +142,12 @@ def _parts(text: str, place: Span, hits: Sequence[Span]) -> list[tuple[str, bool
 def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """Neighbours without a tint as one, so that a page stays small."""
     found: list[Piece] = []
-    for piece in pieces:
-        last = found[-1] if found else None
-        if last and last.level == piece.level == 0 and last.found == piece.found:
-            found[-1] = replace(last, text=last.text + piece.text, value=0.0)
+    for (tinted, hit), group in groupby(pieces, key=lambda piece: (bool(piece.level), piece.found)):
+        alike = list(group)
+        if tinted or len(alike) == 1:
+            found += alike
         else:
-            found.append(piece)
+            found.append(Piece("".join(piece.text for piece in alike), 0, 0.0, alike[0].position, hit))
     return tuple(found)
 
 

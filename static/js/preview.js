@@ -172,10 +172,15 @@ async function reckon() {
   if (told.innerHTML !== outlook.innerHTML) outlook.replaceChildren(...told.childNodes);
 }
 
-const soon = () => {
+let unread = true;
+
+// A token that is switched changes what is asked, not how it is read: the tokens stay, and the focus among them.
+const soon = (event) => {
+  if (!event || !out.contains(event.target)) unread = true;
   clearTimeout(timer);
   timer = setTimeout(() => {
-    ask().catch(() => {});
+    if (unread) ask().catch(() => {});
+    unread = false;
     reckon().catch(() => {});
   }, 250);
 };

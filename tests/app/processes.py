@@ -31,7 +31,9 @@ def command(*words: str) -> list[str]:
 def influence(settings: Settings, *words: str, **changed: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end, with some variables of its environment changed."""
     chosen = environment(settings, **changed)
-    return subprocess.run(command(*words), env=chosen, capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(
+        command(*words), env=chosen, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 def fill(settings: Settings, folder: Path, model: Path, count: int = 30) -> None:

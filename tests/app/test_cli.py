@@ -15,7 +15,7 @@ from app.cli import cli
 from app.cli.asking import told
 from app.services import catalog, queries
 from app.settings import Settings
-from tests.app.processes import fill, influence, started, wait_for
+from tests.app.processes import PATIENCE_SECONDS, fill, influence, started, wait_for
 from tests.conftest import quick_settings
 
 Open = Callable[[Settings], sessionmaker[Session]]
@@ -134,7 +134,7 @@ def test_up_serves_keeps_a_worker_alive_and_stops_both_when_told(tmp_path: Path,
         wait_for("the page", lambda: _answers(f"http://127.0.0.1:{port}/healthz"))
         wait_for("the worker", lambda: any(one.alive for one in _workers(sessions)))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE_SECONDS) == 0
     assert not any(one.alive for one in _workers(sessions))
 
 

@@ -14,7 +14,7 @@ from app.jobs.client import JobsClient
 from app.models import Run, Scan, ScanShard, StoredIndex
 from app.services import catalog, queries
 from app.settings import Settings
-from tests.app.processes import kill, started, wait_for
+from tests.app.processes import PATIENCE_SECONDS, kill, started, wait_for
 from tests.app.worker.world import World
 from tests.conftest import quick_settings
 
@@ -161,7 +161,7 @@ def test_a_cancelled_scan_stops_and_the_worker_takes_the_next(tmp_path: Path, de
         [wanted] = world.ask("closed")
         wait_for("the next answer", lambda: world.run(wanted).state == "done")
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(timeout=15) == 0
+        assert worker.wait(timeout=PATIENCE_SECONDS) == 0
     assert world.run(unwanted).state == "cancelled"
     with world.sessions() as session:
         shards = session.scalars(select(ScanShard).where(ScanShard.scan_id == unwanted)).all()

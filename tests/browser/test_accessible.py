@@ -155,8 +155,9 @@ def test_a_site_that_is_being_prepared_has_no_violation(chrome: Browser, tmp_pat
 
 def test_opened_details_and_the_filled_form_have_no_violation_either(chrome: Browser, served: Served) -> None:
     with opened(chrome, served.address) as page:
+        places = addresses(page, served)
         for name in ("sequence", "result", "model", "study", "corpus"):
-            page.goto(addresses(page, served)[name])
+            page.goto(places[name])
             page.evaluate("for (const item of document.querySelectorAll('details')) item.open = true")
             page.evaluate(AXE.read_text())
             result = page.evaluate("tags => axe.run({runOnly: tags})", RULES)

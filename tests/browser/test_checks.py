@@ -111,7 +111,7 @@ def test_a_check_is_followed_on_after_its_stream_broke(tab: Page, served: Served
     served.stop()
     put(served, key, **RUNNING, done=24)
     served.start()
-    expect(box.locator("progress")).to_have_attribute("value", "24", timeout=15_000)
+    expect(box.locator("progress")).to_have_attribute("value", "24")
     put(served, key, **DONE)
     expect(box).to_contain_text(TOLD)
 
@@ -120,6 +120,6 @@ def test_where_no_stream_can_be_opened_a_check_is_polled(tab: Page, served: Serv
     tab.route("**/checks/events**", lambda route: route.fulfill(status=502, body="no streams here"))
     box, key = asked(tab, served, 8)
     put(served, key, **RUNNING, done=36)
-    expect(box.locator("progress")).to_have_attribute("value", "36", timeout=15_000)
+    expect(box.locator("progress")).to_have_attribute("value", "36")
     put(served, key, **DONE)
-    expect(box).to_contain_text(TOLD, timeout=15_000)
+    expect(box).to_contain_text(TOLD)

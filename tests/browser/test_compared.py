@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.services.record import record
-from tests.browser.conftest import Served
+from tests.browser.conftest import Served, follow
 from tests.web.filling import answer
 
 pytestmark = pytest.mark.browser
@@ -35,24 +35,24 @@ def test_a_side_is_changed_in_place_and_keys_walk_through_the_columns(tab: Page,
     marked = tab.evaluate(key)
     for one in tab.locator(f"[data-seq='{marked}']").all():
         expect(one).to_have_class(re.compile(r"\bon\b"))
-    tab.get_by_role("link", name="Agreement").click()
+    follow(tab, tab.get_by_role("link", name="Agreement"))
     row = tab.locator(".held-lists a[data-seq]").first
     row.hover()
     dot = tab.locator(f".scattered :is(circle, .only)[data-seq='{row.get_attribute('data-seq')}']")
     expect(dot).to_have_class(re.compile(r"\bon\b"))
 
     tab.get_by_label("What stands in column 1").select_option(spanish["small"])
-    tab.get_by_role("button", name="Show the chosen").click()
+    follow(tab, tab.get_by_role("button", name="Show the chosen"))
     expect(tab.locator("h1")).to_have_text("Two questions side by side")
     address = urlsplit(tab.url)
     assert address.query == f"runs={spanish['small']}%2C{runs['large']}&by=rank&view=agreement"
     tab.go_back()
     expect(tab.locator(".asks-of")).to_have_count(0)
-    tab.get_by_role("link", name="Side by side").click()
+    follow(tab, tab.get_by_role("link", name="Side by side"))
     tab.locator("#add").select_option(runs["medium"])
-    tab.get_by_role("button", name="Show the chosen").click()
+    follow(tab, tab.get_by_role("button", name="Show the chosen"))
     expect(tab.locator(".column")).to_have_count(3)
-    tab.get_by_role("link", name="Remove large").click()
+    follow(tab, tab.get_by_role("link", name="Remove large"))
     expect(tab.locator(".column")).to_have_count(2)
 
 
@@ -60,14 +60,14 @@ def test_a_file_is_checked_asked_and_watched_until_all_is_answered(tab: Page, se
     file = tmp_path / "mills.csv"
     file.write_text("prompt,completion\nThe mill of Velm is,old\n,old\nThe mill of Ostrim is,new\n")
     tab.goto("/queries/new")
-    tab.get_by_role("link", name="Many at once, from a file").click()
+    follow(tab, tab.get_by_role("link", name="Many at once, from a file"))
     tab.locator("#file").set_input_files(file)
     for model in ("medium", "large"):
         tab.get_by_label(model).uncheck()
     tab.get_by_role("button", name="Check the file").click()
     expect(tab.locator("#checked h2")).to_have_text("1 row of 3 cannot be asked")
     tab.get_by_label("Leave out the 1 bad row").check()
-    tab.get_by_role("button", name="Ask 2 queries").click()
+    follow(tab, tab.get_by_role("button", name="Ask 2 queries"))
     expect(tab.locator("h1")).to_have_text("mills.csv")
     expect(tab.locator(".states")).to_contain_text("2 queued")
     rows = tab.request.get(f"{tab.url}.json").json()["rows"]
@@ -76,8 +76,8 @@ def test_a_file_is_checked_asked_and_watched_until_all_is_answered(tab: Page, se
             record(session, answer(row["runs"][0]["id"], "small", 1, 12))
     # The page renews itself, without being loaded anew.
     tab.evaluate("window.same = true")
-    expect(tab.locator(".states")).to_contain_text("2 done", timeout=10_000)
+    expect(tab.locator(".states")).to_contain_text("2 done")
     expect(tab.locator(".rundown .first")).to_have_count(2)
     assert tab.evaluate("window.same") is True
-    tab.locator(".rundown .first").first.click()
+    follow(tab, tab.locator(".rundown .first").first)
     expect(tab).to_have_url(re.compile(r"/sequences/\d+\?run="))

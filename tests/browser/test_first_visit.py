@@ -1,5 +1,6 @@
 """A first visit in a real browser: from the gallery to a read result, and the status that renews itself."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from app.models import Query, Run, Worker
-from tests.browser.conftest import opened, serving
+from tests.browser.conftest import follow, opened, serving
 from tests.web.filling import Asked, add_catalog, add_query, unfinished
 
 pytestmark = pytest.mark.browser
@@ -18,11 +19,11 @@ def test_a_first_visit_leads_in_two_clicks_from_the_gallery_to_a_read_sequence(t
     line = tab.locator(".groups .line").first
     expect(line.locator(".num")).to_have_text("+1.050")
     shown = line.locator(".tx .t").first.inner_text()
-    line.click()
-    tab.wait_for_url("**/sequences/*")
+    follow(tab, line)
+    expect(tab).to_have_url(re.compile("/sequences/"))
     expect(tab.locator(".full .t").filter(has_text=shown.strip()).first).to_be_visible()
     tab.go_back()
-    tab.locator(".groups .ask").first.click()
+    follow(tab, tab.locator(".groups .ask").first)
     expect(tab.locator("ol > .row")).to_have_count(50)
 
 
@@ -38,12 +39,12 @@ def test_the_status_puts_in_what_changed_and_leaves_the_rest_alone(chrome: Brows
             session.scalars(select(Run)).one().state = "running"
             session.scalars(select(Worker)).one().busy = True
             session.commit()
-        expect(page.locator(".asked")).to_contain_text("The longest river is Clamar", timeout=8_000)
+        expect(page.locator(".asked")).to_contain_text("The longest river is Clamar")
         expect(page.locator(".state-line")).to_contain_text("1 busy")
         assert page.locator("h1").get_attribute("data-same") == "yes", "the page was loaded anew"
-        assert page.evaluate("document.activeElement.textContent").strip() == "3 of 3 ready"
+        expect(page.locator(":focus")).to_have_text("3 of 3 ready")
         with site.sessions() as session:
             session.delete(session.scalars(select(Query)).one())
             session.commit()
-        expect(page.locator("[data-status] .lede")).to_contain_text("All is quiet", timeout=8_000)
+        expect(page.locator("[data-status] .lede")).to_contain_text("All is quiet")
         expect(page.locator(".asked")).to_have_count(0)

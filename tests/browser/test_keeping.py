@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Served, opened
+from tests.browser.conftest import Served, follow, opened
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ def test_a_label_and_a_collection_are_made_in_place_and_undone(chrome: Browser, 
         page.get_by_role("button", name="Put it in").click()
         expect(kept.get_by_role("link", name="Monday's")).to_be_visible()
         assert page.evaluate("window.same"), "the page was not loaded anew"
-        kept.get_by_role("link", name="Monday's").click()
+        follow(page, kept.get_by_role("link", name="Monday's"))
         expect(page.locator(".items > li")).to_have_count(1)
         page.get_by_role("button", name="Remove item 1").click()
         expect(page.get_by_text("Nothing is in it yet")).to_be_visible()

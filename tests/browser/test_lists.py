@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Served, opened
+from tests.browser.conftest import Served, follow, opened
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,7 @@ def test_without_a_script_the_form_is_sent_by_its_button(chrome: Browser, served
     with opened(chrome, served.address, script=False) as page:
         page.goto(f"/queries/{served.ids['fact']}?model=large")
         page.get_by_label("hide spurious").check()
-        page.get_by_role("button", name="Apply").click()
+        follow(page, page.get_by_role("button", name="Apply"))
         expect(page.locator(".told")).to_contain_text("hide spurious is on")
         assert "spurious: one token" not in (page.locator("ol").first.text_content() or "")
 
@@ -52,11 +52,11 @@ def test_the_colours_of_the_paper_are_remembered(tab: Page, served: Served) -> N
     red = "getComputedStyle(document.querySelector('.score .pos')).fill"
     tab.goto(f"/queries/{served.ids['fact']}")
     standard = tab.evaluate(red)
-    tab.get_by_role("link", name="the paper's").click()
+    follow(tab, tab.get_by_role("link", name="the paper's"))
     paper = tab.evaluate(red)
     assert paper != standard
     tab.goto(f"/queries/{served.ids['capital']}")
     assert tab.evaluate(red) == paper
-    assert "Red speaks for the completion, teal with dots" in tab.locator(".side").inner_text()
-    tab.get_by_role("link", name="blue and orange").click()
+    expect(tab.locator(".side")).to_contain_text("Red speaks for the completion, teal with dots", use_inner_text=True)
+    follow(tab, tab.get_by_role("link", name="blue and orange"))
     assert tab.evaluate(red) == standard

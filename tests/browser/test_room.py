@@ -1,7 +1,7 @@
 """What stands on a page has room: nothing hides under a bar that stays, and no menu or table breaks the width."""
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Served, opened
 
@@ -18,6 +18,10 @@ COVERED = """() => {
 }"""
 
 
+# An address with a place in it is jumped to when the page is next drawn.
+DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
+
 def runs(page: Page, query: str) -> list[str]:
     """The ids of a query's runs."""
     return [str(run["id"]) for run in page.request.get(f"/api/v1/queries/{query}").json()["runs"]]
@@ -30,6 +34,8 @@ def test_what_is_jumped_to_does_not_lie_under_the_bar(chrome: Browser, served: S
         compared = f"/compare?runs={','.join(runs(page, query))}"
         for address, place in ((f"/queries/{query}", "#rank-20"), (f"{compared}&view=agreement", "#held")):
             page.goto(f"{address}{place}")
+            expect(page.locator(place)).to_be_in_viewport()
+            page.evaluate(DRAWN)
             assert page.evaluate("scrollY") > 0
             assert not page.evaluate(UNDER, place), address
 
@@ -56,7 +62,7 @@ def test_an_open_menu_does_not_widen_the_page(chrome: Browser, served: Served, w
         page.goto(f"/queries/{query}")
         for menu in page.locator(".menu").all():
             menu.locator("> summary").click()
-            assert menu.get_attribute("open") is not None
+            expect(menu).to_have_attribute("open", "")
             assert page.evaluate(WIDER) == 0
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Model, Run, Worker
-from tests.browser.conftest import START_SECONDS, Served, opened, serving
+from tests.browser.conftest import Served, follow, opened, serving
 from tests.web.filling import Asked, add_catalog, add_query, answer, results, unfinished
 
 pytestmark = pytest.mark.browser
@@ -43,18 +43,14 @@ def ask(page: Page, prompt: str) -> str:
     return str(body["runs"][0]["id"])
 
 
-def test_the_server_answers_within_ten_seconds_of_its_start(served: Served) -> None:
-    assert served.seconds < START_SECONDS
-
-
 def test_from_the_gallery_to_a_coloured_token(tab: Page, served: Served) -> None:
     tab.goto("/")
-    tab.locator(f"a[href='/queries/{served.ids['fact']}']").first.click()
+    follow(tab, tab.locator(f"a[href='/queries/{served.ids['fact']}']").first)
     expect(tab.locator("h1")).to_have_text("The first ruler of Rosthaar was Kelmar")
     expect(tab.locator("ol > .row")).to_have_count(50)
     colour = "getComputedStyle(document.querySelector('.p16')).backgroundColor"
     assert tab.evaluate(colour) not in ("rgba(0, 0, 0, 0)", "transparent")
-    tab.get_by_role("link", name="Negative").click()
+    follow(tab, tab.get_by_role("link", name="Negative"))
     expect(tab.locator("ol > .row")).to_have_count(12)
     assert "underline" in tab.evaluate("getComputedStyle(document.querySelector('.n16')).textDecorationLine")
     tab.go_back()
@@ -67,6 +63,8 @@ def test_typing_previews_the_tokens_and_counts_them(tab: Page) -> None:
     tab.get_by_label("Completion").fill("Rosthaar")
     expect(tab.locator("#previews h3")).to_have_text(["small, medium, large"])
     expect(tab.locator("#previews")).to_contain_text("tokens of at most 128")
+    # The prompt alone may have been shown before.
+    expect(tab.locator("#previews .k.c").first).to_be_visible()
     shown = "".join(tab.locator("#previews .k").all_text_contents())
     assert shown.removeprefix("<s>") == "The first ruler of Rosthaar"
     tab.get_by_label("Prompt").fill("ruler " * 300)
@@ -95,7 +93,7 @@ def test_a_stream_that_the_server_dropped_is_taken_up_again_and_cancels_nothing(
         expect(page.locator("[data-link]")).to_contain_text("The connection was lost")
         change(site, run, "running")
         site.start()
-        expect(page.locator("[data-told]")).to_have_text("Scanning the corpus", timeout=15_000)
+        expect(page.locator("[data-told]")).to_have_text("Scanning the corpus")
         expect(page.locator("[data-link]")).to_be_empty()
         change(site, run, "done")
         expect(page.locator("ol > .row")).to_have_count(12)
@@ -147,7 +145,7 @@ def test_two_tabs_see_the_same_end(chrome: Browser, served: Served) -> None:
 
 def test_pointing_locking_and_moving_in_the_grid(tab: Page, served: Served) -> None:
     tab.goto(f"/queries/{served.ids['fact']}")
-    tab.locator(".open").first.click()
+    follow(tab, tab.locator(".open").first)
     canvas = tab.locator("canvas")
     expect(canvas).to_be_visible()
     tab.locator("[data-pos='2']").hover()
@@ -169,7 +167,7 @@ def test_pointing_locking_and_moving_in_the_grid(tab: Page, served: Served) -> N
 
 def test_the_value_that_is_told_is_the_tables(tab: Page, served: Served) -> None:
     tab.goto(f"/queries/{served.ids['fact']}")
-    tab.locator(".open").first.click()
+    follow(tab, tab.locator(".open").first)
     tab.locator("[data-pos='1']").click()
     tab.get_by_text("All numbers, by token and layer").click()
     row = tab.locator("[data-grid-table] tbody tr").nth(1)
@@ -206,6 +204,7 @@ def test_a_chosen_theme_stays_and_never_flashes(chrome: Browser, served: Served)
         paper = "getComputedStyle(document.body).backgroundColor"
         light = page.evaluate(paper)
         page.get_by_role("button", name="Use the dark theme").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         dark = page.evaluate(paper)
         assert dark != light
         page.add_init_script(
@@ -256,26 +255,26 @@ def test_without_scripts_everything_but_live_progress_works(chrome: Browser, ser
         page.goto("/queries/new")
         page.get_by_label("Prompt").fill("Without a script:")
         page.get_by_label("Completion").fill("Velm")
-        page.get_by_role("button", name="Show the tokens").click()
+        follow(page, page.get_by_role("button", name="Show the tokens"))
         expect(page.locator("#previews .k.c")).not_to_have_count(0)
-        page.get_by_role("button", name="Find the sequences").click()
+        follow(page, page.get_by_role("button", name="Find the sequences"))
         page.wait_for_url(re.compile(r"/queries/\w{10}$"))
         path = urlsplit(page.url).path
         for run in page.request.get(f"{path}.json").json()["runs"]:
             change(served, run["id"], "done")
         page.reload()
         expect(page.locator("ol > .row")).to_have_count(12)
-        page.get_by_role("link", name="Compare models").click()
+        follow(page, page.get_by_role("link", name="Compare models"))
         expect(page.locator(".column")).to_have_count(3)
         page.go_back()
-        page.locator(".open").first.click()
+        follow(page, page.locator(".open").first)
         page.get_by_text("All numbers, by token and layer").click()
-        page.get_by_role("link", name="The table, on a page of its own").click()
+        follow(page, page.get_by_role("link", name="The table, on a page of its own"))
         expect(page.locator("[data-grid-table] tbody tr").first).to_be_visible()
         page.goto("/compare")
         page.locator("form[data-chooser] input").nth(0).check()
         page.locator("form[data-chooser] input").nth(1).check()
-        page.get_by_role("button", name="Compare the chosen runs").click()
+        follow(page, page.get_by_role("button", name="Compare the chosen runs"))
         expect(page.locator(".column")).to_have_count(2)
 
 

@@ -13,7 +13,7 @@ from app.database import writing
 from app.jobs.client import JobsClient
 from app.models import Check, Run
 from app.settings import Settings
-from tests.app.processes import ROOT, environment
+from tests.app.processes import PATIENCE_SECONDS, ROOT, environment
 from tests.app.rows import add_catalog, submit
 
 # A worker without a device: it claims as the real one does, and dies where the real one would load the model.
@@ -36,7 +36,7 @@ class Deadly:
 
 Runtime(settings, sessions, "deadly", Deadly()).start()
 run = sys.argv[1]
-for _ in range(400):
+for _ in range(1200):
     time.sleep(0.05)
     with sessions() as session:
         if session.get(Run, run).state == "failed":
@@ -61,7 +61,11 @@ def test_a_run_that_kills_its_worker_every_time_fails_after_a_few(
     codes = []
     while (not codes or codes[-1] == KILLED) and len(codes) < 8:
         found = subprocess.run(
-            [sys.executable, "-c", DEADLY, run], env=environment(settings), cwd=ROOT, timeout=60, check=False
+            [sys.executable, "-c", DEADLY, run],
+            env=environment(settings),
+            cwd=ROOT,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
         codes.append(found.returncode)
     assert codes == [KILLED] * 4 + [0]
@@ -93,7 +97,7 @@ class Checking:
             os._exit(9)
 
 Runtime(settings, sessions, "checking", Checking()).start()
-for _ in range(400):
+for _ in range(1200):
     time.sleep(0.05)
     with sessions() as session:
         if session.get(Check, key).state == "done":
@@ -116,7 +120,11 @@ def test_a_check_whose_worker_was_killed_is_made_by_the_next(
     codes = []
     for way in ("die", "finish"):
         command = [sys.executable, "-c", CHECKING, "c", way]
-        codes.append(subprocess.run(command, env=environment(settings), cwd=ROOT, timeout=60, check=False).returncode)
+        codes.append(
+            subprocess.run(
+                command, env=environment(settings), cwd=ROOT, timeout=PATIENCE_SECONDS, check=False
+            ).returncode
+        )
     assert codes == [KILLED, 0]
     with sessions() as session:
         assert session.get_one(Check, "c").state == "done"

@@ -4,14 +4,19 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from app.database import migrate, session_factory
 from app.models import Worker
-from app.worker.heartbeat import Heartbeat
+from app.worker.heartbeat import BEATS_UNTIL_LOST, Heartbeat
+from tests.app.processes import PATIENCE_SECONDS
 from tests.conftest import quick_settings
 
 
-def test_a_worker_that_gets_work_is_busy_at_once(tmp_path: Path) -> None:
-    settings = quick_settings(tmp_path, None, heartbeat_lost_after=600.0)
+def test_a_worker_that_gets_work_is_busy_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The next sign of life is due after an hour.
+    monkeypatch.setattr("app.worker.heartbeat.MOST_SECONDS", 3600.0)
+    settings = quick_settings(tmp_path, None, heartbeat_lost_after=3600.0 * BEATS_UNTIL_LOST)
     migrate(settings)
     sessions = session_factory(settings)
     works = threading.Event()
@@ -19,7 +24,7 @@ def test_a_worker_that_gets_work_is_busy_at_once(tmp_path: Path) -> None:
 
     def told(busy: bool) -> bool:
         """Whether the row says so within a time in which no beat is due."""
-        end = time.monotonic() + 4
+        end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             with sessions() as session:
                 row = session.get_one(Worker, "one")

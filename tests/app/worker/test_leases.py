@@ -12,7 +12,14 @@ from app.database import writing
 from app.models import Model, Worker
 from app.settings import Settings
 from app.worker.leases import Leases
+from tests.app.processes import PATIENCE_SECONDS
 from tests.app.rows import add_catalog
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Those of other tests, where a worker without a sign of life is not lost before a slow test ends."""
+    return settings.model_copy(update={"heartbeat_lost_after": 600.0})
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +55,12 @@ def test_two_workers_that_want_the_same_make_it_once(
         def find() -> str | None:
             if not looked:
                 looked.append(True)
-                both_look.wait(timeout=20)
+                both_look.wait(timeout=PATIENCE_SECONDS)
                 return None
             return made[0] if made else None
 
         def make() -> str:
-            assert waited.wait(timeout=20), "the other worker does not wait"
+            assert waited.wait(timeout=PATIENCE_SECONDS), "the other worker does not wait"
             made.append(worker)
             return worker
 
