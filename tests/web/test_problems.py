@@ -27,6 +27,8 @@ BAD_FORMS = [
     ({"keep": 0}, "keep"),
     ({"keep": 501}, "keep"),
     ({"keep": "many"}, "keep"),
+    ({"keep": True}, "keep"),
+    ({"settings": {"rank": True}}, "settings.rank"),
     ({"scope": "some"}, "scope"),
     ({"colour": "red"}, "colour"),
 ]

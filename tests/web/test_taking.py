@@ -249,6 +249,10 @@ def test_each_chart_of_a_comparison_is_linked_without_scripts_and_is_that_of_its
     missing = site.client.get(f"/compare/charts/nothing.svg?runs={','.join(runs.values())}&view=layers")
     assert missing.status_code == 404
     assert "layers-1, layers-2" in missing.json()["remedy"]
+    # A form names each run by itself.
+    named = "&".join(f"runs={run}" for run in runs.values())
+    led = site.client.get(f"/compare/charts/layers-1.svg?{named}&view=layers")
+    assert led.headers["content-type"].startswith("image/svg+xml")
 
 
 def test_each_chart_of_each_study_is_linked_without_scripts_and_whole(site: Site) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from app.services.shapes.annotated import Annotation
-from app.services.shapes.base import Format, Problem, RunState, Scope, Shape, Stage
+from app.services.shapes.base import Decimal, Format, Problem, RunState, Scope, Shape, Stage, Whole
 from app.services.shapes.choices import RunChoices
 
 
@@ -20,11 +20,11 @@ class Candidate(Shape):
 class Writing(Shape):
     """How a model writes a completion."""
 
-    max_tokens: int = Field(default=32, ge=1, le=256, description="how many tokens at most")
-    temperature: float = Field(
+    max_tokens: Whole = Field(default=32, ge=1, le=256, description="how many tokens at most")
+    temperature: Decimal = Field(
         default=0.0, ge=0, le=10, description="0 takes the likeliest token each time; above, tokens are drawn"
     )
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="of the draws: the same seed gives the same text")
+    seed: Whole = Field(default=0, ge=0, le=2**31 - 1, description="of the draws: the same seed gives the same text")
 
 
 class CandidateListView(Shape):
@@ -78,7 +78,7 @@ class QueryForm(Shape):
         description="which sequences are scored: all; those that share most words with the query; those that "
         "the gradient index names; or, in place of the corpus, the candidates given",
     )
-    keep: int = Field(
+    keep: Whole = Field(
         default=50, ge=1, le=500, description="how many sequences of each sign to keep; of candidates, all are kept"
     )
     candidates: list[Candidate | str] | None = Field(

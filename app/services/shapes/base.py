@@ -1,8 +1,8 @@
 """What all shapes rest on: the words that columns and forms choose from, problems, and the recall of an index."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 RunState = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -44,6 +44,17 @@ Scope = Literal["everything", "lexical", "indexed", "candidates"]
 
 
 Format = Literal["text", "chat"]
+
+
+def _not_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is meant here, not true or false")
+    return value
+
+
+# Numbers of what a person sends: JSON's true would count as 1.
+Whole = Annotated[int, BeforeValidator(_not_truth)]
+Decimal = Annotated[float, BeforeValidator(_not_truth)]
 
 
 class Shape(BaseModel):

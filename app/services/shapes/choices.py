@@ -4,20 +4,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.services.shapes.base import Shape
+from app.services.shapes.base import Decimal, Shape, Whole
 
 
 class RunChoices(Shape):
     """The settings that a person may change; left out they are the paper's damping, full rank and float32."""
 
-    damping: float = Field(
+    damping: Decimal = Field(
         default=0.1,
         ge=1e-8,
         le=1000,
         allow_inf_nan=False,
         description="added to the corrected eigenvalues of each module, in units of their mean",
     )
-    rank: int | None = Field(
+    rank: Whole | None = Field(
         default=None,
         ge=1,
         le=4096,

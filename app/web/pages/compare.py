@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
+from starlette.datastructures import URL
 from starlette.responses import RedirectResponse
 
 from app.services import comparison, queries, results
@@ -229,6 +230,8 @@ def show_comparison(
 @router.get("/charts/{name}.svg")
 def comparison_chart(name: str, page: Annotated[Response, Depends(show_comparison)]) -> Response:
     """A chart of a comparison by itself; the rest of the address is the page's."""
+    if isinstance(page, RedirectResponse):
+        return RedirectResponse(f"/compare/charts/{name}.svg?{URL(page.headers['location']).query}", status_code=303)
     return chart_file(page, name)
 
 
