@@ -7,7 +7,7 @@ from app.services import units
 from app.services.shapes import Asked, ComparedRun, Comparison, QueryView
 from app.services.sides import Side, Sides
 from app.web import words
-from app.web.context import SideGroup, SideOption, SideView
+from app.web.context import Ask, SideGroup, SideOption, SideView
 from app.web.filled import asked_again
 from app.web.views import address, query_path
 
@@ -22,9 +22,22 @@ def question_of(run: Asked) -> str:
     return text + against
 
 
+def _by_question(runs: Sequence[Asked]) -> list[list[int]]:
+    """The places of the runs that answer each question, in the order of the first."""
+    found: dict[str, list[int]] = {}
+    for place, run in enumerate(runs):
+        found.setdefault(run.model_dump_json(include=set(Asked.model_fields)), []).append(place)
+    return list(found.values())
+
+
+def asks(runs: Sequence[ComparedRun]) -> tuple[Ask, ...]:
+    """The questions of the runs in the order of their columns."""
+    return tuple(Ask(runs[places[0]], tuple(map(letter, places))) for places in _by_question(runs))
+
+
 def same_question(runs: Sequence[Asked]) -> bool:
     """Whether all runs measure the same."""
-    return len({run.model_dump_json(include=set(Asked.model_fields)) for run in runs}) == 1
+    return len(_by_question(runs)) == 1
 
 
 def names(runs: Sequence[ComparedRun]) -> tuple[str, ...]:
@@ -78,13 +91,14 @@ def side_views(
         SideView(
             run=run,
             name=name,
+            short=letter(place) if name.startswith(f"{letter(place)} · ") else name,
             unit=units.unit(run.training_sequences),
             url=address(query_path(run.query), model=run.model, run=run.run, sign=found.sign),
             again=_again(asked[run.query], run),
             options=_groups(run, could[run.run], taken - {run.run}),
             without=frame.without(run.run),
         )
-        for run, name in zip(found.runs, names(found.runs), strict=True)
+        for place, (run, name) in enumerate(zip(found.runs, names(found.runs), strict=True))
     )
 
 

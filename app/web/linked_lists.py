@@ -17,7 +17,7 @@ def columns(found: Comparison, sides: Sequence[SideView], look: Look) -> tuple[C
     """What each run's list begins with, a column each."""
     keys = [_keys(found, index) for index in range(len(sides))]
     shown = [[keys[index][row.sequence_id] for row in run.rows] for index, run in enumerate(found.runs)]
-    names = tuple(side.name for side in sides)
+    names = tuple(side.short for side in sides)
     height = CARD_STEP * max((len(ids) for ids in shown), default=0)
     return tuple(
         Column(
@@ -40,11 +40,10 @@ def _keys(found: Comparison, index: int) -> dict[int, int]:
 
 def _elsewhere(found: Comparison, names: tuple[str, ...], index: int, key: int) -> str:
     """Where the other runs' lists have the sequence, in words: the curves for those who do not see them."""
-    told = []
-    for place, (name, rank) in enumerate(zip(names, found.sequences[key].ranks, strict=True)):
-        if place != index:
-            told.append(f"{name}: {rank if rank is not None else 'not kept'}")
-    return " · ".join(told)
+    others = [one for place, one in enumerate(zip(names, found.sequences[key].ranks, strict=True)) if place != index]
+    if len(others) > 1 and all(rank is None for _, rank in others):
+        return "not kept elsewhere"
+    return " · ".join(f"{name}: {'not kept' if rank is None else rank}" for name, rank in others)
 
 
 def joined(found: Comparison, url: Callable[[str], str]) -> tuple[JoinedRow, ...]:

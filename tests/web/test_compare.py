@@ -110,6 +110,17 @@ def test_two_questions_are_both_in_the_headline_and_columns_have_letters(site: S
     assert [name for name, _, _ in lists(text)] == ["Only in A · large", "In both", "Only in B · large"]
 
 
+def test_a_question_that_several_models_answer_stands_once_beside_another(site: Site) -> None:
+    runs = ",".join([*site.runs("fact").values(), site.runs("spanish")["large"]])
+    text = page(site, f"/compare?runs={runs}")
+    assert "Two questions side by side" in text
+    head = text[text.index('class="asks-of"') : text.index("</ol>")]
+    assert re.findall(r'<b aria-hidden="true">(.*?)</b>', head) == ["A B C", "D"]
+    places = re.findall(r'<span class="where">(.*?)</span>', text)
+    assert "not kept elsewhere" in places
+    assert any(re.fullmatch(r"B: \d+ · C: \d+ · D: not kept", place) for place in places)
+
+
 def test_the_intervals_stand_under_their_numbers(site: Site) -> None:
     runs = runs_of(site, "fact", "small", "large")
     [agreement] = site.client.get(f"/api/v1/compare?runs={runs}").json()["agreements"]

@@ -17,6 +17,7 @@ from app.web.context.catalog import (
     Term,
 )
 from app.web.context.compare import (
+    Ask,
     Column,
     ComparePage,
     CompareView,
@@ -74,6 +75,7 @@ __all__ = [
     "AboutPage",
     "AnswerLine",
     "ApiPage",
+    "Ask",
     "BatchFilled",
     "BatchLine",
     "BatchPage",

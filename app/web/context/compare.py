@@ -19,9 +19,9 @@ CompareView = Literal["lists", "agreement", "layers", "text", "table"]
 class ComparePage:
     """`/compare`: runs joined by sequence or by document, under one of five views; without two runs, a chooser.
 
-    chosen: the run that the chooser begins with. first: how many sequences of each list the view shows, a number or
-    "all", of the choices in `shows`. Of `columns`, `held`, `profiles`, `same` and `joined` there is what
-    the view shows.
+    chosen: the run that the chooser begins with. asks: the questions, one or more. first: how many sequences of each
+    list the view shows, a number or "all", of the choices in `shows`. Of `columns`, `held`, `profiles`, `same` and
+    `joined` there is what the view shows.
     """
 
     chooser: tuple[QueryView, ...]
@@ -34,7 +34,7 @@ class ComparePage:
     sides: tuple["SideView", ...] = ()
     adds: tuple["SideGroup", ...] = ()
     carried: tuple[Carried, ...] = ()
-    same_question: bool = True
+    asks: tuple["Ask", ...] = ()
     raw: tuple[str, ...] = ()
     pairs: tuple["Pair", ...] = ()
     shows: tuple[Tab, ...] = ()
@@ -49,6 +49,14 @@ class ComparePage:
     def depths(self) -> tuple[int, ...]:
         """How deep any two lists are held against each other."""
         return tuple(sorted({one.first for pair in self.pairs for one in pair.agreement.overlaps}))
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question that some of the runs answer: its first run, and the letters of all their columns."""
+
+    run: ComparedRun
+    letters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,12 +80,13 @@ class SideGroup:
 class SideView:
     """What stands in a column, under every view.
 
-    name: what tells it from the others. options: what could stand in its place; without: the comparison without it.
-    again: the form that asks it otherwise.
+    name: what tells it from the others; short: its letter, where columns have letters, else the name. options: what
+    could stand in its place; without: the comparison without it. again: the form that asks it otherwise.
     """
 
     run: ComparedRun
     name: str
+    short: str
     unit: Unit
     url: str
     again: str
@@ -199,8 +208,9 @@ class SameText:
 
 @dataclass(frozen=True)
 class Pair:
-    """How far two runs' lists agree, by the runs' names."""
+    """How far two runs' lists agree, by the runs' names; `short` names both."""
 
     left: str
     right: str
+    short: str
     agreement: Agreement

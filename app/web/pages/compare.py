@@ -152,6 +152,11 @@ def _told(session: Session, lists: Lists, shown: _Shown) -> Comparison:
     return comparison.told(session, lists, first, rows, thirds=shown.view == "layers")
 
 
+def _pairs(sides: tuple[SideView, ...], found: Comparison) -> tuple[Pair, ...]:
+    agreed = zip(combinations(sides, 2), found.agreements, strict=True)
+    return tuple(Pair(a.name, b.name, f"{a.short}–{b.short}", agreement) for (a, b), agreement in agreed)
+
+
 def _page(session: Session, server: str, shown: _Shown) -> ComparePage:
     frame, sign = shown.frame, shown.sign
     lists = comparison.join(session, list(frame.runs), sign)
@@ -175,11 +180,9 @@ def _page(session: Session, server: str, shown: _Shown) -> ComparePage:
         sides=sides,
         adds=compared.beside(found.runs, could),
         carried=_carried(frame),
-        same_question=compared.same_question(found.runs),
+        asks=compared.asks(found.runs),
         raw=tuple(dict.fromkeys(run.model for run in found.runs if run.unit == "raw")),
-        pairs=tuple(
-            Pair(a.name, b.name, one) for (a, b), one in zip(combinations(sides, 2), found.agreements, strict=True)
-        ),
+        pairs=_pairs(sides, found),
         **_of_view(session, lists, found, sides, shown),
     )
 
