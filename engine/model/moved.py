@@ -19,7 +19,7 @@ def moved(model: LanguageModel, step: Mapping[str, Float[Tensor, "d_out d_in"]],
 
     Raises: DeviceError when tracked weights are offloaded, since a change would not outlast one module's call.
     """
-    _refuse_offloaded(model)
+    refuse_offloaded(model)
     kept = {name: _copies(module) for name, module in model.modules.items()}
     try:
         with torch.no_grad():
@@ -35,13 +35,14 @@ def moved(model: LanguageModel, step: Mapping[str, Float[Tensor, "d_out d_in"]],
 
 def weight_norm(model: LanguageModel) -> float:
     """The norm of all tracked weights and biases together."""
-    _refuse_offloaded(model)
+    refuse_offloaded(model)
     parameters = [parameter for module in model.modules.values() for parameter in module.parameters()]
     squares = [parameter.detach().double().square().sum().cpu() for parameter in parameters]
     return float(torch.stack(squares).sum().sqrt())
 
 
-def _refuse_offloaded(model: LanguageModel) -> None:
+def refuse_offloaded(model: LanguageModel) -> None:
+    """Raises: DeviceError when a tracked module's weights are offloaded."""
     away = [name for name, module in model.modules.items() if offloaded(module)]
     if away:
         raise DeviceError(

@@ -85,8 +85,8 @@ def counterfactual(
     """
     factors.check(model)
     encoded = [encode(model, query) for query in queries]
-    over = _Average.of(checked(sequences), weights, model)
-    solver = _Objective(model, factors, sequence, over, config.copies / training_sequences, config)
+    over = Average.of(checked(sequences), weights, model)
+    solver = Objective(model, factors, sequence, over, config.copies / training_sequences, config)
     report = progress or silent
     found = minimise(
         solver.gradient,
@@ -109,14 +109,14 @@ def counterfactual(
 
 
 @dataclass(frozen=True, slots=True)
-class _Average:
+class Average:
     """Sequences with what each weighs in the average of the divergence, in units of one over their number."""
 
     sequences: Sequences
     relative: Float[Tensor, " sequence"]
 
     @classmethod
-    def of(cls, sequences: Sequences, weights: Series[float] | None, model: LanguageModel) -> "_Average":
+    def of(cls, sequences: Sequences, weights: Series[float] | None, model: LanguageModel) -> "Average":
         """Equal weights where none are given. Raises: CorpusError unless there is one a sequence, adding up to one."""
         many = len(sequences)
         relative = [1.0] * many if weights is None else [many * weight for weight in weights]
@@ -128,7 +128,7 @@ class _Average:
         return cls(sequences, torch.tensor(relative, dtype=model.dtype, device=model.device))
 
 
-class _Objective:
+class Objective:
     """The proximal Bregman objective's gradient in the tracked weights, and EK-FAC's inverse as preconditioner."""
 
     def __init__(
@@ -136,7 +136,7 @@ class _Objective:
         model: LanguageModel,
         factors: Factors,
         sequence: Sequence,
-        over: _Average,
+        over: Average,
         weight: float,
         config: CounterfactualConfig,
     ) -> None:
@@ -144,7 +144,8 @@ class _Objective:
         self._fitted = {name: module.to(model.device_of(name)) for name, module in factors.modules.items()}
         self._over, self._weight = over, weight
         self._sequence = sequence
-        self._damping = {
+        self.batch_tokens = config.batch_tokens
+        self.damping = {
             name: damping_value(config.damping, fitted.corrected_eigenvalues)
             for name, fitted in factors.modules.items()
         }
@@ -157,7 +158,7 @@ class _Objective:
                 self._fitted[name].gradient_basis,
                 self._fitted[name].activation_basis,
                 self._fitted[name].corrected_eigenvalues,
-                self._damping[name],
+                self.damping[name],
             )
             for name, part in gradient.items()
         }
@@ -173,7 +174,7 @@ class _Objective:
             for batch in batches(self._model, self._over.sequences, self._config.batch_tokens):
                 for name, part in self._divergence(opened, batch, step).items():
                     total[name] += part / len(self._over.sequences)
-        return {name: total[name] + self._damping[name] * step[name] for name in total}
+        return {name: total[name] + self.damping[name] * step[name] for name in total}
 
     def pull(self, step: Step) -> dict[str, Tensor]:
         """(copies / N) x the gradient of the sequence's loss, at the model's weights plus `step`."""
