@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -107,11 +107,29 @@ def migrate(settings: Settings) -> None:
     database = make_engine(settings.database)
     try:
         with database.connect() as connection:
+            # Most often there is nothing to do, and the library of migrations is slow to load.
+            if revision_of(connection) == newest_revision():
+                return
+            connection.rollback()
             with _migration_lock(connection):
                 upgrade(connection)
             connection.commit()
     finally:
         database.dispose()
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the schema that the database has; None for one without any."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def newest_revision() -> str:
+    """The revision that the code wants: its files begin with their numbers."""
+    versions = (bundled("alembic") / "versions").glob("[0-9]*_*.py")
+    return max(path.name.split("_")[0] for path in versions)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app import cli
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A package may import itself and what stands behind it. The longest matching name decides.
@@ -85,7 +87,10 @@ def test_a_module_imports_only_what_stands_behind_it(name: str, path: Path) -> N
     assert not wrong, f"{name} must not import {wrong}"
 
 
-@pytest.mark.parametrize("module", ["app.web.main", "app.services.queries", "app.jobs.client", "app.cli"])
+COMMANDS = sorted({f"app.cli.{told.module}" for told in cli.COMMANDS})
+
+
+@pytest.mark.parametrize("module", ["app.web.main", "app.services.queries", "app.jobs.client", *COMMANDS])
 def test_the_web_process_never_loads_torch(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

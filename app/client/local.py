@@ -1,4 +1,4 @@
-"""The API without a server: the same application, in this process, on this machine's database."""
+"""The API without a server: the same routes, in this process, on this machine's database; no pages."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from app.client.client import Client
 from app.database import migrate
 from app.jobs.client import JobsClient
 from app.settings import Settings
-from app.web.main import create_app
+from app.web.api.application import api
 
 # Never looked up: requests to it do not leave the process.
 ADDRESS = "http://this-machine"
@@ -73,7 +73,7 @@ def here(settings: Settings) -> Iterator[Client]:
     """A client of this machine's own database, brought up to date first; no server need run."""
     migrate(settings)
     jobs = JobsClient(settings)
-    app = create_app(settings, jobs)
+    app = api(settings, jobs)
     client = Client(ADDRESS, transport=InProcess(app))
     try:
         yield client

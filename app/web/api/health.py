@@ -2,13 +2,11 @@
 
 from typing import Literal
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from app.paths import bundled
+from app.database import newest_revision, revision_of
 from app.web.deps import DbSession
 
 router = APIRouter(tags=["health"])
@@ -20,7 +18,7 @@ class Health(BaseModel):
     status: Literal["ok", "not migrated"]
     database: str
     migration: str | None
-    newest_migration: str | None
+    newest_migration: str
     remedy: str | None = None
 
 
@@ -29,8 +27,7 @@ def get_health(session: DbSession, response: Response) -> Health:
     """The state of the database and of its schema."""
     session.execute(text("SELECT 1"))
     connection = session.connection()
-    present = MigrationContext.configure(connection).get_current_revision()
-    newest = ScriptDirectory(str(bundled("alembic"))).get_current_head()
+    present, newest = revision_of(connection), newest_revision()
     ready = present == newest
     response.status_code = 200 if ready else 503
     return Health(
