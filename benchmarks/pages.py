@@ -130,6 +130,7 @@ def views(ids: dict[str, str]) -> list[View]:
     """Every page that holds much."""
     query, runs = f"/queries/{ids['query']}", f"{ids['medium']},{ids['large']}"
     return [
+        View("one line of text: the machine's own share", "/healthz", "j", press("j")),
         View("gallery", "/", "theme", switch_theme),
         View("query, 50 of 500 rows", f"{query}?model=large", "j", press("j")),
         View("query, negative", f"{query}?model=large&sign=negative", "j", press("j")),
@@ -286,7 +287,8 @@ Measured by `python -m benchmarks.pages`: {describe()}, server and browser on th
 *Ready* is counted from the request until the document is parsed, its scripts have run and its first contents are
 painted; for who comes from another page, and for the first page of a new browser, which has no scripts or styles yet
 and starts its processes meanwhile. *Slow* is the browser's own slowing of the processor by four. Medians. The browser
-counts the time to the next frame in steps of 8 ms, and what took less than 16 counts as 16.
+counts the time to the next frame in steps of 8 ms, and what took less than 16 counts as 16. The first row is what the
+machine, the server and the browser take for a page that holds nothing.
 
 {table}
 """
